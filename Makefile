@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
+# infermeter. Targets: all demo test test-unit bench fmt lint clean install. V=1 shows the commands.
+
+OUT     ?= build
+PREFIX  ?= /usr/local
+CC      := clang
+CLANG   := clang
+BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/bin/bpftool) bpftool)
+
+PACKAGES := libbpf libelf zlib yaml-0.1 libmicrohttpd libcjson
+VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+CFLAGS   ?= -O2 -g
+WARNINGS := -Wall -Wextra -Werror=switch -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter $(if $(CI),-Werror)
+CPPFLAGS += -D_GNU_SOURCE -DINFERMETER_VERSION='"$(VERSION)"' -Iuser -Iinclude -I$(OUT) -Itests/unit \
+            $(shell pkg-config --cflags $(PACKAGES))
+LDLIBS   := $(shell pkg-config --libs $(PACKAGES)) -lZydis -lm
+BPF_FLAGS := -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -Iinclude -Ivmlinux -I/usr/include/x86_64-linux-gnu
+
+# Every room's sources; a new file in a room needs no line here.
+SOURCES  := $(wildcard user/*/*.c)
+OBJECTS  := $(SOURCES:%.c=$(OUT)/%.o)
+ADAPTERS := $(wildcard runtimes/*.yaml)
+UNIT     := $(patsubst tests/unit/%.c,$(OUT)/tests/unit/%,$(wildcard tests/unit/*_test.c))
+SKELETON := $(OUT)/infermeter.skel.h
+
+Q := $(if $(V),,@)
+say = @printf '  %-7s %s\n' $(1) $(2)
+
+.DELETE_ON_ERROR:
+.PHONY: all demo test test-unit bench fmt lint clean install
+all: $(OUT)/infermeter
+
+$(OUT)/infermeter: $(OUT)/user/main.o $(OUT)/libinfermeter.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(OUT)/libinfermeter.a: $(OBJECTS)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(OUT)/%.o: %.c
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) $(WARNINGS) -MMD -MP -c -o $@ $<
+
+# The kernel's programs: one file a concern, linked into one object, embedded as a skeleton.
+$(OUT)/bpf/%.o: bpf/%.bpf.c $(wildcard include/*.h bpf/*.h vmlinux/*.h)
+	$(call say,BPF,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_FLAGS) -c -o $@ $<
+
+$(OUT)/bpf/infermeter.linked.o: $(patsubst bpf/%.bpf.c,$(OUT)/bpf/%.o,$(wildcard bpf/*.bpf.c))
+	$(call say,BPFLINK,$@)
+	$(Q)$(BPFTOOL) gen object $@ $^
+
+$(SKELETON): $(OUT)/bpf/infermeter.linked.o
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name infermeter >$@
+
+$(OUT)/user/attach/%.o: $(SKELETON)
+
+# Adapters are embedded as text.
+$(OUT)/adapters.h: tools/embed.sh $(ADAPTERS)
+	$(call say,EMBED,$@)
+	@mkdir -p $(@D)
+	$(Q)tools/embed.sh $(ADAPTERS) >$@
+
+$(OUT)/user/plan/%.o: $(OUT)/adapters.h
+
+$(OUT)/tests/unit/%: tests/unit/%.c $(OUT)/libinfermeter.a
+	$(call say,TEST,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) $(WARNINGS) -MMD -MP -o $@ $< $(OUT)/libinfermeter.a $(LDFLAGS) $(LDLIBS)
+
+-include $(OBJECTS:.o=.d) $(OUT)/user/main.d $(UNIT:=.d)
+
+clean:
+	rm -rf $(OUT)
