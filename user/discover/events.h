@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * The kernel's stream of what processes do: executable mappings, execs, forks, exits, of every process on the host, as
+ * `perf record -a` reads it (software event "dummy", one ring a CPU). No tracefs, no hook on a hot path.
+ */
+#ifndef INFERMETER_EVENTS_H
+#define INFERMETER_EVENTS_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/loop.h"
+
+struct events;
+
+struct events_mapping {
+	pid_t pid, tid;
+	uint64_t start, length, offset;	/* offset: of the mapping in the file, bytes */
+	uint64_t dev;			/* makedev(major, minor) of the inode that uprobes see; 0: anonymous */
+	uint64_t inode, generation;
+	const char *path;		/* valid during the call */
+};
+
+/* Any may be NULL. In the order of time within one drain. */
+struct events_user {
+	void *context;
+	void (*mapped)(void *context, const struct events_mapping *mapping);
+	void (*comm_exec)(void *context, pid_t pid, const char *comm);
+	void (*forked)(void *context, pid_t pid, pid_t parent);	/* processes, not threads */
+	void (*exited)(void *context, pid_t pid, pid_t tid);	/* any thread; tid == pid: the first one, usually the process */
+	void (*lost)(void *context, uint64_t n);
+};
+
+/* Opens the stream of every CPU that is online and adds it to the loop. Returns NULL with errno. The caller frees it. */
+struct events *events__new(struct loop *loop, const struct events_user *user);
+void events__free(struct events *events); /* NULL is fine */
+
+/* Delivers what the rings hold now. */
+void events__drain(struct events *events);
+
+/* How many records were delivered since the start. */
+uint64_t events__count(const struct events *events);
+
+/*
+ * What this stream calls the file: maps a page of it into this process and reads the kernel's word for that. Fills dev, inode
+ * and generation. Returns 0 or -errno (a file system mounted noexec: -EPERM).
+ */
+int events__identify(struct events *events, int fd, struct events_mapping *mapping);
+
+#endif
