@@ -35,7 +35,7 @@ enum expr_code {
 	EXPR_ARG,	/* r[dst] = machine register a (enum expr_arg) at the probe */
 	EXPR_SAVED,	/* r[dst] = saved[a] of the call's entry */
 	EXPR_MODULE,	/* r[dst] = load base of the probed module + r[a] (r[a]: a virtual address in the file) */
-	EXPR_LOAD,	/* r[dst] = *(r[a] + imm), b = enum expr_width; faults */
+	EXPR_LOAD,	/* r[dst] = *(r[a] + imm), b = enum expr_width (others: U64); faults */
 	EXPR_ADD,	/* r[dst] = r[a] op r[b] for these eleven; shifts use the low 6 bits of r[b] */
 	EXPR_SUB,
 	EXPR_MUL,
@@ -54,12 +54,13 @@ enum expr_code {
 	EXPR_JLE,	/* unsigned <= */
 	EXPR_JSLT,	/* signed < */
 	EXPR_JSLE,	/* signed <= */
-	EXPR_ON_FAULT,	/* from now on a fault goes to imm (0: ends the program) */
+	EXPR_ON_FAULT,	/* from now on a fault goes to imm (0: ends the program, so
+			 * operation 0 of the list cannot be a handler) */
 	EXPR_SAVE,	/* saved[dst] = r[a] (entry only; elsewhere it does nothing) */
 	EXPR_OUT,	/* values[dst] = r[a], known */
 	EXPR_STRING,	/* string = r[b] bytes at r[a]; faults unless printable (>= 0x20, != 0x7f), 1 <= r[b] < 64 Ki.
 			 * Over EXPR_STRING_MAX bytes: the last EXPR_STRING_MAX, and truncated is set */
-	EXPR_CSTRING,	/* string = the NUL-terminated bytes at r[a] (at most EXPR_STRING_MAX - 1, else truncated); rules as above */
+	EXPR_CSTRING,	/* string = the NUL-terminated bytes at r[a]; rules as above, of strings over 4,080 bytes only those */
 	EXPR_CODES	/* how many there are; a larger code faults */
 };
 
@@ -89,12 +90,13 @@ struct expr_state {
 	__u64 values[EXPR_VALUES_MAX];
 	__u32 known;			/* bit i: values[i] was given */
 	__u32 pc, on_fault;
+	char string[EXPR_STRING_MAX] __attribute__((aligned(8)));
 	__u16 string_length;
 	__u8 has_string, string_truncated;
-	char string[EXPR_STRING_MAX];
+	__u32 spare;
 };
 
-/*
- * Before including this header's evaluator (#define EXPR_EVALUATE and include expr_eval.h), see there.
- */
+_Static_assert(EXPR_ARGS == 16, "expr_eval.h masks the index");
+
+/* The evaluator itself is expr_eval.h. */
 #endif
