@@ -33,7 +33,7 @@ enum wire_tag {
 struct wire_process {
 	__u32 tgid;
 	__u32 exec_id;		/* task_struct.self_exec_id, low 32 bits */
-	__u64 start_ns;		/* the group leader's start_time */
+	__u64 start_ns;		/* the group leader's start_boottime */
 };
 
 struct wire_header {
