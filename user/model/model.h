@@ -70,9 +70,9 @@ void model__set_in_flight(struct model *model, const struct model_in_flight *cal
 
 /*
  * What is known at now_ns (monotonic). Returns NULL with errno when there is no memory. The caller frees it with
- * snapshot__free, before the model changes (see snapshot.h). Does not change the model.
+ * snapshot__free, before the model changes (see snapshot.h). What is known stays as it was.
  */
-struct snapshot *model__snapshot(const struct model *model, uint64_t now_ns);
+struct snapshot *model__snapshot(struct model *model, uint64_t now_ns);
 
 /* A scrape was answered: gauges of models that no process holds any more go with the next one. */
 void model__after_scrape(struct model *model);
@@ -83,8 +83,13 @@ void model__after_scrape(struct model *model);
  */
 const char *model__find_name(const struct model *model, uint32_t tgid, uint64_t handle);
 
-/* How many live processes hold a model, and how many models (series) there are. */
-size_t model__process_count(const struct model *model);
+/*
+ * The processes that the model knows, into the first room places of ids. Returns how many there are. The agent asks when
+ * records were lost: for one that has ended it applies a WIRE_EXIT of its own.
+ */
+size_t model__processes(const struct model *model, struct wire_process *ids, size_t room);
+
+/* How many series there are, those of model="_other" included. */
 size_t model__series_count(const struct model *model);
 
 #endif

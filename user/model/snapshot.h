@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "decode/decode.h"
 #include "model/histogram.h"
 
 /* What every series is labelled with; "" where not known (the label is left out then). All valid UTF-8. */
@@ -125,6 +126,9 @@ struct snapshot {
 /* Adds the agent's own count (decode errors …) to a stage, which is made if new; stage must live as long as the
  * snapshot. Beyond SNAPSHOT_STAGES_MAX it goes to the last one. */
 void snapshot__add_count(struct snapshot *snapshot, enum snapshot_counts kind, const char *stage, uint64_t count);
+
+/* Adds what the decoder refused to SNAPSHOT_INVALID. */
+void snapshot__add_decode(struct snapshot *snapshot, const struct decode_counts *counts);
 void snapshot__free(struct snapshot *snapshot); /* NULL is fine */
 
 #endif
