@@ -21,7 +21,7 @@ struct events_mapping {
 	const char *path;		/* valid during the call */
 };
 
-/* Any may be NULL. In the order of time within one drain. */
+/* Any may be NULL. In the order of time: a cause never comes after its effect. */
 struct events_user {
 	void *context;
 	void (*mapped)(void *context, const struct events_mapping *mapping);
@@ -37,6 +37,9 @@ void events__free(struct events *events); /* NULL is fine */
 
 /* Delivers what the rings hold now. */
 void events__drain(struct events *events);
+
+/* Inside a callback: when the record at hand was written, CLOCK_MONOTONIC. */
+uint64_t events__time_ns(const struct events *events);
 
 /* How many records were delivered since the start. */
 uint64_t events__count(const struct events *events);
