@@ -40,8 +40,8 @@ struct http_route {
 };
 
 /*
- * Reads "127.0.0.1:9464", "[::1]:9464", ":9464" (every address) or "localhost:0". Names are looked up only in the form
- * of numbers, and "localhost". Returns 0; or -EINVAL with the reason in why.
+ * Reads "127.0.0.1:9464", "[::1]:9464", ":9464" (every IPv4 address; "[::]:9464": IPv6 ones too) or "localhost:0". No
+ * names but localhost: nothing is looked up. Returns 0; or -EINVAL with the reason in why.
  */
 int http__parse_address(const char *text, struct sockaddr_storage *address, socklen_t *length, char *why, size_t size);
 
