@@ -13,11 +13,14 @@
 #include "export/prometheus.h"
 #include "export/terminal.h"
 
+#define RATE_NS 1000000000ULL
+
 struct server {
 	struct session session;
 	struct http *http;
 	struct terminal_rates *rates; /* a second ago, for /top */
 	struct loop_source *rate_timer;
+	uint64_t top_asked_ns; /* when somebody last looked at /top: nobody pays for rates otherwise */
 };
 
 static void fail(struct http_response *response)
@@ -96,6 +99,7 @@ static void serve_top(void *context, const struct http_request *request, struct 
 					    .color = query_number(request, "color") != 0 };
 	struct text text = { 0 };
 
+	server->top_asked_ns = loop__now_ns();
 	if (!snapshot) {
 		fail(response);
 		return;
@@ -105,6 +109,26 @@ static void serve_top(void *context, const struct http_request *request, struct 
 	else
 		terminal__models(snapshot, server->rates, &options, &text);
 	snapshot__free(snapshot);
+	answer_text(response, &text);
+}
+
+static void serve_list(void *context, const struct http_request *request, struct http_response *response)
+{
+	struct server *server = context;
+	struct terminal_options options = { .verbose = query_number(request, "verbose") != 0 };
+	struct text text = { 0 };
+	size_t n;
+	struct target *targets = agent__targets(server->session.agent, &n);
+
+	if (!targets) {
+		fail(response);
+		return;
+	}
+	if (n)
+		terminal__targets(targets, n, &options, &text);
+	else
+		text__add(&text, "No process maps a runtime that is known.\n");
+	targets__free(targets, n);
 	answer_text(response, &text);
 }
 
@@ -132,26 +156,31 @@ static void serve_index(void *context, const struct http_request *request, struc
 	response->fixed_body = "infermeter\n\n"
 			       "/metrics          Prometheus\n"
 			       "/top              the models as a table\n"
+			       "/list             what is attached, and why not, as a table\n"
 			       "/api/v1/models    the models as JSON\n"
-			       "/api/v1/targets   what is attached, and why not\n"
+			       "/api/v1/targets   the same as JSON\n"
 			       "/healthz /readyz\n";
 	response->length = strlen(response->fixed_body);
 }
 
 static const struct http_route routes[] = {
 	{ "/metrics", serve_metrics }, { "/api/v1/models", serve_models }, { "/api/v1/targets", serve_targets },
-	{ "/top", serve_top },	       { "/healthz", serve_health },	   { "/readyz", serve_ready },
-	{ "/", serve_index },	       { NULL, NULL },
+	{ "/top", serve_top },	       { "/list", serve_list },		   { "/healthz", serve_health },
+	{ "/readyz", serve_ready },    { "/", serve_index },		   { NULL, NULL },
 };
 
 static void on_rate_timer(void *context, uint32_t events)
 {
 	struct server *server = context;
-	struct snapshot *snapshot = agent__snapshot(server->session.agent);
+	struct snapshot *snapshot;
 
+	terminal_rates__free(server->rates);
+	server->rates = NULL;
+	if (!server->top_asked_ns || loop__now_ns() - server->top_asked_ns > 10 * RATE_NS)
+		return;
+	snapshot = agent__snapshot(server->session.agent);
 	if (!snapshot)
 		return;
-	terminal_rates__free(server->rates);
 	server->rates = terminal_rates__note(snapshot);
 	snapshot__free(snapshot);
 }
@@ -174,7 +203,7 @@ int cli__serve(const struct cli_options *options)
 	/* Said on standard output, since with port 0 somebody must read which it is. */
 	printf("serving http://%s/metrics\n", http__address(server.http));
 	fflush(stdout);
-	server.rate_timer = loop__add_timer(server.session.loop, 1000000000, 1000000000, on_rate_timer, &server);
+	server.rate_timer = loop__add_timer(server.session.loop, RATE_NS, RATE_NS, on_rate_timer, &server);
 	code = session__start(&server.session, 0);
 	if (!code && !server.session.signal && loop__run(server.session.loop))
 		code = EXIT_FAILED;
