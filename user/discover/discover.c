@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
 /*
- * What is kept is in table.h. A file that is first seen in /proc/PID/maps is identified by the stream (events__identify),
- * since maps may show another inode than the one that uprobes are placed on.
+ * What is kept is in table.h; which file a mapping is of, found_file.h tells.
  *
  * What a scan reads is newer than what waits in the stream: what happened before the last full scan began, or before
  * this process's maps were read, is no news.
@@ -16,6 +15,7 @@
 
 #include "base/log.h"
 #include "discover/events.h"
+#include "discover/found_file.h"
 #include "discover/procmaps.h"
 #include "discover/procstat.h"
 #include "discover/table.h"
@@ -61,6 +61,13 @@ static struct module_key key_of(const struct module *module)
 	return (struct module_key){ module->id.dev, module->id.inode, module->generation };
 }
 
+/* Its first thread ended already, so that the stream may not tell when the last one does: look now and then. */
+static void linger(struct discover *discover, struct process *process)
+{
+	process->lingers = true;
+	loop__set_timer(discover->linger_timer, LINGER_NS, 0);
+}
+
 static void report_maps(struct discover *discover, pid_t pid, const struct module *module)
 {
 	struct process *process = table__process(&discover->table, pid);
@@ -68,101 +75,61 @@ static void report_maps(struct discover *discover, pid_t pid, const struct modul
 
 	if (!process)
 		return;
-	if (!process->start_ticks && procstat__read(pid, &stat))
+	if (!process->start_ticks && procstat__read(pid, &stat)) {
 		process->start_ticks = stat.start_ticks;
+		if (stat.exiting)
+			linger(discover, process);
+	}
 	process->reported = true;
 	if (discover->user.process_maps)
 		discover->user.process_maps(discover->user.context, pid, key_of(module));
 }
 
-static bool is_elf(int fd)
+/* A file that no module stands for yet, or did under another name. Returns its module (linked to pid, unless boring), or NULL. */
+static struct module *new_file(struct discover *discover, pid_t pid, pid_t tid, const struct procmaps_entry *entry,
+			       bool streamed)
 {
-	char magic[4];
-
-	return pread(fd, magic, 4, 0) == 4 && memcmp(magic, "\177ELF", 4) == 0;
-}
-
-/* Opens the file of a mapping that the stream told of; its borders may have changed since. */
-static int open_streamed(pid_t pid, const struct procmaps_entry *entry)
-{
-	struct procmaps *maps;
-	struct procmaps_entry now;
-	int fd = procmaps__open(pid, entry);
-
-	if (fd >= 0)
-		return fd;
-	maps = procmaps__new();
-	if (!maps)
-		return -ENOMEM;
-	if (procmaps__begin(maps, pid) == 0)
-		while (procmaps__next(maps, &now) == 1)
-			if (now.start <= entry->start && entry->start < now.end && now.inode) {
-				fd = procmaps__open(pid, &now);
-				break;
-			}
-	procmaps__free(maps);
-	return fd;
-}
-
-/* A file that no module stands for yet, or did under another name. Returns the module (linked to pid, unless boring), or NULL. */
-static struct module *new_file(struct discover *discover, pid_t pid, const struct procmaps_entry *entry,
-			       uint64_t generation, bool streamed)
-{
-	struct file_id mapped_id = { entry->dev, entry->inode }, id = mapped_id;
-	struct events_mapping identity;
+	struct found_file file;
 	struct module *module;
-	int fd = streamed ? open_streamed(pid, entry) : procmaps__open(pid, entry);
+	int err = found_file__open(discover->events, tid, entry, streamed, &file);
 
-	if (fd == -EINVAL) /* a device: nothing to probe there */
+	if (err == -EINVAL) /* a device: nothing to probe there */
 		return NULL;
-	if (fd < 0) {
+	if (err < 0) {
 		discover->stats.open_failed++;
-		log_debug("process %d: cannot open %s, which it maps: %s", pid, entry->path, strerror(-fd));
+		log_debug("process %d: cannot open %s, which it maps: %s", pid, entry->path, strerror(-err));
 		return NULL;
 	}
-	if (events__identify(discover->events, fd, &identity) == 0) {
-		id = (struct file_id){ identity.dev, identity.inode };
-		if (streamed && memcmp(&id, &mapped_id, sizeof(id)) != 0) { /* another file is mapped there by now */
-			discover->stats.open_failed++;
-			close(fd);
-			return NULL;
-		}
-		generation = identity.generation;
-	}
-	if (memcmp(&id, &mapped_id, sizeof(id)) != 0)
-		table__add_alias(&discover->table, mapped_id, id);
-	module = table__module(&discover->table, id);
-	if (module) {
-		close(fd);
-		return module;
-	}
-	module = table__add_module(&discover->table, id, generation);
+	for (size_t i = 0; i < file.n_also; i++)
+		table__add_alias(&discover->table, file.also[i], file.id);
+	module = table__module(&discover->table, file.id);
 	if (!module) {
-		close(fd);
-		return NULL;
+		module = table__add_module(&discover->table, file.id, file.generation);
+		if (module && !file.elf) {
+			module->verdict = BORING; /* code that a runtime generates, archives */
+		} else if (module && table__link(&discover->table, pid, module, discover->round) >= 0 &&
+			   discover->user.module_seen) {
+			discover->user.module_seen(discover->user.context, key_of(module), entry->path, file.fd, pid);
+			module = table__module(&discover->table, file.id); /* the user may have changed much */
+		}
 	}
-	if (!is_elf(fd)) {
-		module->verdict = BORING; /* code that a runtime generates, archives */
-	} else if (table__link(&discover->table, pid, module, discover->round) >= 0 && discover->user.module_seen) {
-		discover->user.module_seen(discover->user.context, key_of(module), entry->path, fd, pid);
-		module = table__module(&discover->table, id); /* the user may have changed much */
-	}
-	close(fd);
+	close(file.fd);
 	return module;
 }
 
-static void saw_mapping(struct discover *discover, pid_t pid, const struct procmaps_entry *entry, uint64_t generation,
-			bool streamed)
+/* tid: a living thread of the process: a first thread that has ended shows no mappings. */
+static void saw_mapping(struct discover *discover, pid_t pid, pid_t tid, const struct procmaps_entry *entry,
+			uint64_t generation, bool streamed)
 {
 	struct file_id id = { entry->dev, entry->inode };
-	struct module *module = streamed ? table__module(&discover->table, id) : table__module_or_alias(&discover->table, id);
+	struct module *module = table__module_or_alias(&discover->table, id);
 
 	if (module && generation && module->generation && module->generation != generation) {
 		table__remove_module(&discover->table, module); /* its inode number is another file's now */
 		module = NULL;
 	}
 	if (!module)
-		module = new_file(discover, pid, entry, generation, streamed);
+		module = new_file(discover, pid, tid, entry, streamed);
 	if (!module || module->verdict == BORING)
 		return;
 	if (table__link(&discover->table, pid, module, discover->round) == 1 && module->verdict == INTERESTING)
@@ -184,7 +151,7 @@ static void on_mapped(void *context, const struct events_mapping *mapping)
 
 	if (mapping->inode && tracked(discover, mapping->pid) &&
 	    !stale(discover, table__process(&discover->table, mapping->pid)))
-		saw_mapping(discover, mapping->pid, &entry, mapping->generation, true);
+		saw_mapping(discover, mapping->pid, mapping->tid, &entry, mapping->generation, true);
 }
 
 static void on_exec(void *context, pid_t pid, const char *comm)
@@ -249,7 +216,7 @@ static int has_ended(const struct process *process)
 		return 1;
 	if (stat.state != 'Z' && stat.state != 'X')
 		return -1; /* still on its way out, or another thread took its place by exec */
-	return procstat__has_other_threads(process->pid) ? -1 : 1;
+	return procstat__other_thread(process->pid) ? -1 : 1;
 }
 
 static void on_exited(void *context, pid_t pid, pid_t tid)
@@ -270,8 +237,7 @@ static void on_exited(void *context, pid_t pid, pid_t tid)
 		process_gone(discover, process);
 		return;
 	}
-	process->lingers = true;
-	loop__set_timer(discover->linger_timer, LINGER_NS, 0);
+	linger(discover, process);
 }
 
 static void on_linger_timer(void *context, uint32_t bits)
@@ -325,46 +291,54 @@ static void on_rescan_timer(void *context, uint32_t bits)
 	discover__rescan(context, 0);
 }
 
+/* Returns how many mappings the thread shows, or -errno. */
+static int read_maps(struct discover *discover, struct procmaps *maps, pid_t pid, pid_t tid, uint64_t round)
+{
+	struct file_id last = { 0, 0 };
+	struct procmaps_entry entry;
+	int n = 0, err = procmaps__begin(maps, tid);
+
+	while (err >= 0 && (err = procmaps__next(maps, &entry)) == 1) {
+		struct file_id id = { entry.dev, entry.inode };
+
+		n++;
+		if (!entry.inode || !(entry.permissions & PROCMAPS_EXEC) || memcmp(&id, &last, sizeof(id)) == 0)
+			continue;
+		last = id;
+		discover->round = round; /* a callback may have scanned another process */
+		saw_mapping(discover, pid, tid, &entry, 0, false);
+	}
+	return err < 0 ? err : n;
+}
+
 /* Reads one process's maps. Modules that it does not map any more are unlinked; all interesting ones gone: an exec that we missed. */
 static int scan_process(struct discover *discover, pid_t pid)
 {
 	struct procmaps *maps = discover->maps_busy ? procmaps__new() : discover->maps;
-	bool shared = maps == discover->maps, any = false, exec;
+	bool shared = maps == discover->maps, exec;
 	uint64_t round = ++discover->rounds, read_ns = loop__now_ns();
-	struct file_id last = { 0, 0 };
-	struct procmaps_entry entry;
 	struct process *process;
-	int err;
+	pid_t other;
+	int n;
 
 	if (!maps)
 		return -ENOMEM;
 	if (shared)
 		discover->maps_busy = true;
-	discover->round = round;
-	err = procmaps__begin(maps, pid);
-	if (err == 0) {
-		while ((err = procmaps__next(maps, &entry)) == 1) {
-			struct file_id id = { entry.dev, entry.inode };
-
-			any = true;
-			if (!entry.inode || !(entry.permissions & PROCMAPS_EXEC) || memcmp(&id, &last, sizeof(id)) == 0)
-				continue;
-			last = id;
-			discover->round = round; /* a callback may have scanned another process */
-			saw_mapping(discover, pid, &entry, 0, false);
-		}
-	}
+	n = read_maps(discover, maps, pid, pid, round);
+	if (n == 0 && (other = procstat__other_thread(pid)))
+		n = read_maps(discover, maps, pid, other, round);
 	if (shared)
 		discover->maps_busy = false;
 	else
 		procmaps__free(maps);
 	discover->round = round;
 	process = table__process(&discover->table, pid);
-	if (err < 0 || !process)
-		return err < 0 && err != -ESRCH ? err : 0;
-	if (!any) { /* a zombie: its end is on the way, or was missed */
-		process->lingers = true;
-		return loop__set_timer(discover->linger_timer, LINGER_NS, 0);
+	if (n < 0 || !process)
+		return n < 0 && n != -ESRCH ? n : 0;
+	if (n == 0) { /* a zombie: its end is on the way, or was missed */
+		linger(discover, process);
+		return 0;
 	}
 	process->read_ns = read_ns;
 	exec = table__unlink_older(process, round) && process->reported;
@@ -511,12 +485,14 @@ int discover__open(struct discover *discover, struct module_key key)
 	if (!maps)
 		return -ENOMEM;
 	for (size_t i = 0; i < module->n_pids && fd < 0; i++) {
-		if (procmaps__begin(maps, module->pids[i]) < 0)
+		pid_t pid = module->pids[i], other = procstat__other_thread(pid);
+
+		if (procmaps__begin(maps, other ? other : pid) < 0)
 			continue;
 		while (fd < 0 && procmaps__next(maps, &entry) == 1)
 			if (entry.permissions & PROCMAPS_EXEC &&
 			    table__module_or_alias(&discover->table, (struct file_id){ entry.dev, entry.inode }) == module)
-				fd = procmaps__open(module->pids[i], &entry);
+				fd = procmaps__open(other ? other : pid, &entry);
 	}
 	procmaps__free(maps);
 	return fd;

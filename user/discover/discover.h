@@ -17,11 +17,11 @@
 struct discover;
 
 /*
- * A file, by the inode that uprobes are placed on: under an overlay file system the lower one, so that two containers of
- * one image share one module. No padding: may be hashed and compared as bytes.
+ * A file, as uprobes see it: two containers of one image share the lower file of their overlays, and so one module. No
+ * padding: may be hashed and compared as bytes.
  */
 struct module_key {
-	uint64_t dev;		/* makedev(major, minor) as in sys/sysmacros.h */
+	uint64_t dev;		/* makedev(major, minor) as in sys/sysmacros.h; UINT64_MAX: a file of an overlay, inode is a hash */
 	uint64_t inode;
 	uint64_t generation;	/* tells a file from a later one with the same inode number; 0 where unknown */
 };

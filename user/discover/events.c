@@ -38,6 +38,10 @@ struct ring {
 	uint64_t tail, head;		/* of the drain that is under way */
 };
 
+/* A ring with less room than this may have refused a record. The kernel tells how many it refused with the next record
+ * that finds room, which may be long after. */
+#define FULL_MARGIN 4352
+
 struct events {
 	struct loop *loop;
 	struct events_user user;
@@ -254,11 +258,13 @@ static void deliver(struct events *events, size_t length)
 static bool drain_until(struct events *events, uint64_t limit_ns)
 {
 	size_t ring_bytes = RING_PAGES * events->page;
-	bool later = false;
+	bool later = false, full = false;
 
 	for (size_t i = 0; i < events->n_rings; i++)
-		if (events->rings[i].fd >= 0)
+		if (events->rings[i].fd >= 0) {
 			ring__start_drain(&events->rings[i]);
+			full |= events->rings[i].head - events->rings[i].tail > ring_bytes - FULL_MARGIN;
+		}
 	for (;;) {
 		struct perf_event_header header, earliest_header = { 0 };
 		struct ring *earliest = NULL;
@@ -287,6 +293,8 @@ static bool drain_until(struct events *events, uint64_t limit_ns)
 	for (size_t i = 0; i < events->n_rings; i++)
 		if (events->rings[i].fd >= 0)
 			ring__end_drain(&events->rings[i]);
+	if (full && events->user.lost)
+		events->user.lost(events->user.context, 0);
 	return later;
 }
 
@@ -448,6 +456,9 @@ int events__identify(struct events *events, int fd, struct events_mapping *mappi
 
 	if (events->self.fd < 0)
 		return -ENOTSUP;
+	ring__start_drain(&events->self);
+	events->self.tail = events->self.head; /* older mappings of ours: room for the one that matters */
+	ring__end_drain(&events->self);
 	at = mmap(NULL, 1, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
 	if (at == MAP_FAILED)
 		return -errno;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
 #include "discover/procstat.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -42,19 +41,23 @@ bool procstat__read(pid_t pid, struct procstat *stat)
 	return true;
 }
 
-bool procstat__has_other_threads(pid_t pid)
+pid_t procstat__other_thread(pid_t pid)
 {
 	char path[64];
 	struct dirent *entry;
-	bool found = false;
+	pid_t found = 0;
 	DIR *dir;
 
 	snprintf(path, sizeof(path), "/proc/%d/task", pid);
 	dir = opendir(path);
 	if (!dir)
-		return false;
-	while (!found && (entry = readdir(dir)))
-		found = isdigit((unsigned char)entry->d_name[0]) && atoi(entry->d_name) != pid;
+		return 0;
+	while (!found && (entry = readdir(dir))) {
+		pid_t tid = atoi(entry->d_name);
+
+		if (tid > 0 && tid != pid)
+			found = tid;
+	}
 	closedir(dir);
 	return found;
 }

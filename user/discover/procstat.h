@@ -18,8 +18,8 @@ struct procstat {
 /* Returns false if the process is gone. */
 bool procstat__read(pid_t pid, struct procstat *stat);
 
-/* Does a thread other than the first live? */
-bool procstat__has_other_threads(pid_t pid);
+/* A living thread other than the first, 0 if there is none. */
+pid_t procstat__other_thread(pid_t pid);
 
 /* Every process that runs user code. Returns how many, or -errno; the caller frees *list. */
 ssize_t procstat__list(struct procstat **list);

@@ -4,8 +4,7 @@
  * verdict; a boring one is no more than a key. A *process* is kept while it maps a module that is interesting or undecided.
  * The two are linked both ways.
  *
- * One file can have two names for its inode: /proc/PID/maps shows that of an overlay, the stream that of the lower file. The
- * second is the module's; the first is kept as an alias.
+ * One file can have several names (found_file.h): one is the module's, the others are aliases.
  */
 #ifndef INFERMETER_TABLE_H
 #define INFERMETER_TABLE_H
