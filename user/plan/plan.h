@@ -29,6 +29,7 @@ struct plan_hook {
 				 * call hook); NULL: to every process, by inode. Owned by the adapter */
 	bool refused;		/* no sites: why[] */
 	char why[256];		/* refused: why. Else how the function was found and how its calls end */
+	char unknown[256];	/* values that cannot be had in this file, and why; "" none */
 	size_t function;	/* index into answer_match.functions */
 	size_t first_site, n_sites;
 };
@@ -63,5 +64,8 @@ struct plan {
  */
 struct plan *plan__new(const struct adapter_set *set, const struct answer_match *match, bool no_return_probes);
 void plan__free(struct plan *plan);
+
+/* "call", "load" …, for messages. */
+const char *plan__means_name(enum hook_means means);
 
 #endif

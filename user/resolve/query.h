@@ -61,7 +61,10 @@ struct function_query {
 	size_t n_locators;
 	enum ends ends;
 	uint32_t needs;		/* bit (1 << enum expr_arg): registers that the entry expressions read; SP: stack arguments */
+	uint32_t exit_needs;	/* the same for the exit expressions (EXPR_AX: the result): an exit site must stand behind the last
+				 * instruction that writes one of them, if need be on the ret itself */
 	bool optional;		/* not found is no failure of the adapter */
+	bool needs_result;	/* exit expressions read the returned value in rax: only exits where it is there already */
 };
 
 /* A number that expressions need from the file. */

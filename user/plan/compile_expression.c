@@ -1,0 +1,609 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+#include "plan/compiler.h"
+
+#include <stdio.h>
+#include <string.h>
+
+bool compile__can_fault(const struct node *node)
+{
+	if (!node)
+		return false;
+	switch (node->kind) {
+	case NODE_LOAD:
+	case NODE_LENGTH:
+	case NODE_LIKE:
+	case NODE_CXX_STRING:
+	case NODE_CXX11_STRING:
+	case NODE_COW_STRING:
+	case NODE_C_STRING:
+	case NODE_BYTES:
+	case NODE_ENTRY: /* what was not readable at the entry is missing */
+	case NODE_NAME:	 /* a let may be anything */
+		return true;
+	case NODE_BINARY:
+		if (node->op == EXPR_DIV || node->op == EXPR_MOD)
+			return true;
+		break;
+	}
+	return compile__can_fault(node->a) || compile__can_fault(node->b);
+}
+
+/* A signed width makes a number signed, and what is computed from it; so does a minus sign. */
+bool compile__is_signed(const struct compiler *c, const struct node *node)
+{
+	switch (node->kind) {
+	case NODE_LOAD:
+	case NODE_CAST:
+	case NODE_NEGATE:
+		return node->is_signed || node->kind == NODE_NEGATE;
+	case NODE_INVERT:
+		return compile__is_signed(c, node->a);
+	case NODE_BINARY:
+		return compile__is_signed(c, node->a) ||
+		       (node->op != EXPR_SHL && node->op != EXPR_SHR && compile__is_signed(c, node->b));
+	case NODE_NAME:
+		for (uint32_t i = c->n_bound; i > 0; i--)
+			if (strcmp(c->bound[i - 1].name, node->name) == 0)
+				return c->bound[i - 1].is_signed;
+		return false;
+	case NODE_ENTRY:
+		return c->saved_signed & 1U << node->number;
+	}
+	return false;
+}
+
+/* >> of a signed number keeps its sign. */
+static enum expr_code operation(const struct compiler *c, const struct node *node)
+{
+	return node->op == EXPR_SHR && compile__is_signed(c, node->a) ? EXPR_SAR : node->op;
+}
+
+static uint64_t widen(uint64_t value, unsigned int width, bool is_signed)
+{
+	static const uint8_t bits[] = { [EXPR_U8] = 8, [EXPR_U16] = 16, [EXPR_U32] = 32, [EXPR_U64] = 64,
+					[EXPR_S8] = 8, [EXPR_S16] = 16, [EXPR_S32] = 32 };
+	unsigned int shift = 64U - bits[width];
+
+	return is_signed ? (uint64_t)((int64_t)(value << shift) >> shift) : value << shift >> shift;
+}
+
+static int constant_value(struct compiler *c, const struct node *node, uint64_t *value)
+{
+	const struct constant_query *query = &c->adapter->constants.items[node->number];
+	char text[128];
+
+	if (!c->constants) {
+		/* The trial: the widest of each kind. */
+		*value = query->kind == CONSTANT_ACCESSOR ? 0x40 : query->kind == CONSTANT_CXX11_STRINGS ? 1 : 0x123456789;
+		return 0;
+	}
+	if (!c->constants[node->number].found) {
+		expression__constant_text(query, text, sizeof(text));
+		if (!c->missing[0])
+			snprintf(c->missing, sizeof(c->missing), "%s is not known in this file", text);
+		return -ENOENT;
+	}
+	*value = c->constants[node->number].value;
+	return 0;
+}
+
+static uint64_t calculate(unsigned int op, uint64_t a, uint64_t b)
+{
+	switch (op) {
+	case EXPR_ADD:
+		return a + b;
+	case EXPR_SUB:
+		return a - b;
+	case EXPR_MUL:
+		return a * b;
+	case EXPR_DIV:
+		return a / b;
+	case EXPR_MOD:
+		return a % b;
+	case EXPR_AND:
+		return a & b;
+	case EXPR_OR:
+		return a | b;
+	case EXPR_XOR:
+		return a ^ b;
+	case EXPR_SHL:
+		return a << (b & 63);
+	case EXPR_SHR:
+		return a >> (b & 63);
+	default:
+		return (uint64_t)((int64_t)a >> (b & 63));
+	}
+}
+
+static bool holds(enum node_compare compare, uint64_t a, uint64_t b, bool is_signed)
+{
+	int order = a == b ? 0 : (is_signed ? (int64_t)a < (int64_t)b : a < b) ? -1 : 1;
+
+	switch (compare) {
+	case COMPARE_EQ:
+		return order == 0;
+	case COMPARE_NE:
+		return order != 0;
+	case COMPARE_LT:
+		return order < 0;
+	case COMPARE_LE:
+		return order <= 0;
+	case COMPARE_GT:
+		return order > 0;
+	case COMPARE_GE:
+		return order >= 0;
+	}
+	return false;
+}
+
+/* Both sides of a comparison are signed when one of them is. */
+static bool link_is_signed(const struct compiler *c, const struct node *left, const struct node *link)
+{
+	return compile__is_signed(c, left) || compile__is_signed(c, link->a);
+}
+
+int compile__fold(struct compiler *c, const struct node *node, uint64_t *value)
+{
+	const struct node *left;
+	uint64_t a = 0, b = 0;
+	int err;
+
+	switch ((enum node_kind)node->kind) {
+	case NODE_NUMBER:
+		*value = node->number;
+		return 1;
+	case NODE_KNOWN:
+		*value = !c->constants || c->constants[node->number].found;
+		return 1;
+	case NODE_CONSTANT:
+		err = constant_value(c, node, value);
+		if (err)
+			return err;
+		/* The others are addresses, which depend on where the module lies. */
+		return c->adapter->constants.items[node->number].kind == CONSTANT_ACCESSOR ||
+		       c->adapter->constants.items[node->number].kind == CONSTANT_CXX11_STRINGS;
+	case NODE_CAST:
+	case NODE_NEGATE:
+	case NODE_INVERT:
+	case NODE_NOT:
+		err = compile__fold(c, node->a, &a);
+		if (err != 1)
+			return err;
+		*value = node->kind == NODE_CAST ? widen(a, node->width, node->is_signed) : node->kind == NODE_NEGATE ? 0 - a
+						  : node->kind == NODE_INVERT				      ? ~a
+													      : !a;
+		return 1;
+	case NODE_BINARY:
+		err = compile__fold(c, node->a, &a);
+		if (err == 1)
+			err = compile__fold(c, node->b, &b);
+		if (err != 1 || ((node->op == EXPR_DIV || node->op == EXPR_MOD) && b == 0))
+			return err < 0 ? err : 0;
+		*value = calculate(operation(c, node), a, b);
+		return 1;
+	case NODE_AND:
+	case NODE_OR:
+		err = compile__fold(c, node->a, &a);
+		/* known(x) && …x…: what is decided by the first needs no second. */
+		if (err == 1 && (node->kind == NODE_AND) == !a) {
+			*value = a != 0;
+			return 1;
+		}
+		if (err == 1)
+			err = compile__fold(c, node->b, &b);
+		*value = b != 0;
+		return err;
+	case NODE_CHAIN:
+		left = node->a;
+		err = compile__fold(c, left, &a);
+		*value = 1;
+		for (const struct node *link = node->b; link && err == 1; link = link->b) {
+			err = compile__fold(c, link->a, &b);
+			*value &= holds(link->op, a, b, link_is_signed(c, left, link));
+			left = link->a;
+			a = b;
+		}
+		return err;
+	case NODE_REGISTER:
+	case NODE_NAME:
+	case NODE_LOAD:
+	case NODE_LINK:
+	case NODE_BASE:
+	case NODE_ENTRY:
+	case NODE_LENGTH:
+	case NODE_LIKE:
+	case NODE_CXX_STRING:
+	case NODE_CXX11_STRING:
+	case NODE_COW_STRING:
+	case NODE_C_STRING:
+	case NODE_BYTES:
+		return 0;
+	}
+	return 0;
+}
+
+static int eval_load(struct compiler *c, const struct node *node, struct operand *operand)
+{
+	struct operand offset = { 0 };
+	uint64_t number = 0;
+	bool add = false;
+	int err = node->b ? compile__fold(c, node->b, &number) : 1;
+
+	if (err < 0)
+		return err;
+	if (err == 0 || (uint64_t)(int64_t)(int32_t)number != number) {
+		/* An offset that is not known now, or too large for the operation. */
+		err = compile__eval(c, node->b, &offset);
+		if (err)
+			return err;
+		add = true;
+		number = 0;
+	}
+	err = compile__eval(c, node->a, operand);
+	if (err)
+		return err;
+	if (!operand->owned) {
+		struct operand address = *operand;
+
+		err = compile__take(c, node, operand);
+		if (!err && add) {
+			err = compile__emit(c, node, EXPR_ADD, operand->reg, address.reg, offset.reg, 0);
+			address.reg = operand->reg;
+		}
+		if (!err)
+			err = compile__emit(c, node, EXPR_LOAD, operand->reg, address.reg, node->width, (int32_t)number);
+	} else {
+		if (add)
+			err = compile__emit(c, node, EXPR_ADD, operand->reg, operand->reg, offset.reg, 0);
+		if (!err)
+			err = compile__emit(c, node, EXPR_LOAD, operand->reg, operand->reg, node->width, (int32_t)number);
+	}
+	compile__give(c, &offset);
+	return err;
+}
+
+static int eval_cast(struct compiler *c, const struct node *node, struct operand *operand)
+{
+	static const uint8_t bits[] = { [EXPR_U8] = 8, [EXPR_U16] = 16, [EXPR_U32] = 32, [EXPR_U64] = 64,
+					[EXPR_S8] = 8, [EXPR_S16] = 16, [EXPR_S32] = 32 };
+	struct operand from, shift;
+	int err = compile__eval(c, node->a, &from);
+
+	if (err || node->width == EXPR_U64) {
+		*operand = from;
+		return err;
+	}
+	err = compile__take(c, node, &shift);
+	if (!err) {
+		*operand = from;
+		if (!from.owned)
+			err = compile__take(c, node, operand);
+	}
+	if (!err && (node->width == EXPR_U8 || node->width == EXPR_U16)) {
+		err = compile__number(c, node, shift.reg, node->width == EXPR_U8 ? 0xff : 0xffff);
+		if (!err)
+			err = compile__emit(c, node, EXPR_AND, operand->reg, from.reg, shift.reg, 0);
+	} else if (!err) {
+		err = compile__number(c, node, shift.reg, 64U - bits[node->width]);
+		if (!err)
+			err = compile__emit(c, node, EXPR_SHL, operand->reg, from.reg, shift.reg, 0);
+		if (!err)
+			err = compile__emit(c, node, node->is_signed ? EXPR_SAR : EXPR_SHR, operand->reg, operand->reg, shift.reg, 0);
+	}
+	if (!err)
+		compile__give(c, &shift);
+	return err;
+}
+
+static int eval_binary(struct compiler *c, const struct node *node, struct operand *operand)
+{
+	struct operand a, b;
+	int err = compile__eval(c, node->a, &a);
+
+	if (!err)
+		err = compile__eval(c, node->b, &b);
+	if (err)
+		return err;
+	if (a.owned)
+		*operand = a;
+	else if (b.owned)
+		*operand = b;
+	else
+		err = compile__take(c, node, operand);
+	if (!err)
+		err = compile__emit(c, node, operation(c, node), operand->reg, a.reg, b.reg, 0);
+	if (!err && a.owned)
+		compile__give(c, &b);
+	return err;
+}
+
+static int eval_saved(struct compiler *c, const struct node *node, struct operand *operand)
+{
+	struct operand flags;
+	int err;
+
+	if (!c->at_exit)
+		return compile__error(c, node, "entry(…) is for what is read at exit; here everything is at the call's entry already");
+	err = compile__take(c, node, operand);
+	if (!err && c->uncertain & 1U << node->number) {
+		err = compile__take(c, node, &flags);
+		if (!err)
+			err = compile__emit(c, node, EXPR_SAVED, flags.reg, (int)c->certain_slot, 0, 0);
+		if (!err)
+			err = compile__number(c, node, operand->reg, 1U << node->number);
+		if (!err)
+			err = compile__emit(c, node, EXPR_AND, flags.reg, flags.reg, operand->reg, 0);
+		if (!err)
+			err = compile__jump(c, node, EXPR_JEQ, flags.reg, ZERO, c->fail);
+		if (!err)
+			compile__give(c, &flags);
+	}
+	return err ? err : compile__emit(c, node, EXPR_SAVED, operand->reg, (int)node->number, 0, 0);
+}
+
+static int eval_register(struct compiler *c, const struct node *node, struct operand *operand)
+{
+	int err;
+
+	if (c->at_exit && node->number != EXPR_AX && node->number != EXPR_DX)
+		return compile__error(c, node,
+				      "%s holds nothing of the call at its exit; write entry(%s) for its value at entry "
+				      "(only %%ax and %%dx, the result, are read at exit)",
+				      expression__register_name((unsigned int)node->number),
+				      expression__register_name((unsigned int)node->number));
+	if (c->at_exit)
+		c->report->exit_needs |= 1U << node->number;
+	else
+		c->report->needs |= 1U << node->number;
+	err = compile__take(c, node, operand);
+	return err ? err : compile__emit(c, node, EXPR_ARG, operand->reg, (int)node->number, 0, 0);
+}
+
+static int eval_name(struct compiler *c, const struct node *node, struct operand *operand)
+{
+	const char *words[2 * BOUND_MAX + 2], *near;
+	size_t n = 0;
+
+	for (uint32_t i = c->n_bound; i > 0; i--) {
+		if (strcmp(c->bound[i - 1].name, node->name) != 0)
+			continue;
+		operand->reg = c->bound[i - 1].reg;
+		operand->owned = false;
+		return 0;
+	}
+	for (uint32_t i = 0; i < c->n_bound; i++)
+		words[n++] = c->bound[i].name;
+	for (size_t i = 0; i < c->section->n_lets && n < 2 * BOUND_MAX; i++)
+		words[n++] = c->section->lets[i].name;
+	if (c->section->values[VALUE_HANDLE])
+		words[n++] = "handle";
+	words[n] = NULL;
+	near = expression__nearest(node->name, words);
+	return compile__error(c, node, "unknown name '%s'%s%s%s", node->name,
+			      near ? "; did you mean '" : "; names are made by let:", near ? near : "", near ? "'?" : "");
+}
+
+static int eval_condition(struct compiler *c, const struct node *node, struct operand *operand)
+{
+	struct operand truth;
+	int end = compile__label(c), err;
+
+	err = compile__take(c, node, &truth);
+	if (!err)
+		err = compile__number(c, node, truth.reg, 0);
+	if (!err)
+		err = compile__if_false(c, node, end);
+	if (!err)
+		err = compile__number(c, node, truth.reg, 1);
+	compile__place(c, end);
+	*operand = truth;
+	return err;
+}
+
+int compile__eval(struct compiler *c, const struct node *node, struct operand *operand)
+{
+	uint64_t number;
+	struct text text;
+	struct operand from;
+	int err = compile__fold(c, node, &number);
+
+	operand->owned = false;
+	operand->reg = ZERO;
+	if (err < 0 || (err == 1 && number == 0))
+		return err < 0 ? err : 0;
+	if (err == 1) {
+		err = compile__take(c, node, operand);
+		return err ? err : compile__number(c, node, operand->reg, number);
+	}
+	switch ((enum node_kind)node->kind) {
+	case NODE_REGISTER:
+		return eval_register(c, node, operand);
+	case NODE_NAME:
+		return eval_name(c, node, operand);
+	case NODE_LOAD:
+		return eval_load(c, node, operand);
+	case NODE_CAST:
+		return eval_cast(c, node, operand);
+	case NODE_BINARY:
+		return eval_binary(c, node, operand);
+	case NODE_ENTRY:
+		return eval_saved(c, node, operand);
+	case NODE_CHAIN:
+	case NODE_AND:
+	case NODE_OR:
+	case NODE_NOT:
+	case NODE_LIKE:
+		return eval_condition(c, node, operand);
+	case NODE_NEGATE:
+	case NODE_INVERT:
+		err = compile__eval(c, node->a, &from);
+		if (!err)
+			err = compile__take(c, node, operand);
+		if (!err && node->kind == NODE_INVERT)
+			err = compile__number(c, node, operand->reg, UINT64_MAX);
+		if (!err)
+			err = compile__emit(c, node, node->kind == NODE_INVERT ? EXPR_XOR : EXPR_SUB, operand->reg,
+					    node->kind == NODE_INVERT ? operand->reg : ZERO, from.reg, 0);
+		if (!err)
+			compile__give(c, &from);
+		return err;
+	case NODE_CONSTANT:
+	case NODE_BASE:
+		number = 0;
+		if (node->kind == NODE_CONSTANT)
+			err = constant_value(c, node, &number);
+		if (!err)
+			err = compile__take(c, node, operand);
+		if (!err && number)
+			err = compile__number(c, node, operand->reg, number);
+		return err ? err : compile__emit(c, node, EXPR_MODULE, operand->reg, number ? operand->reg : ZERO, 0, 0);
+	case NODE_LENGTH:
+		err = compile__text(c, node->a, true, &text);
+		if (err)
+			return err;
+		compile__give(c, &text.pointer);
+		*operand = text.length;
+		return 0;
+	case NODE_CXX_STRING:
+	case NODE_CXX11_STRING:
+	case NODE_COW_STRING:
+	case NODE_C_STRING:
+	case NODE_BYTES:
+		return compile__error(c, node, "a string where a number is expected; length(…) and like(…, '…') make numbers of strings");
+	case NODE_NUMBER:
+	case NODE_KNOWN:
+	case NODE_LINK:
+		break; /* numbers were folded; links are their chain's */
+	}
+	return compile__error(c, node, "cannot be computed");
+}
+
+int compile__into(struct compiler *c, const struct node *node, int dst)
+{
+	struct operand operand;
+	int err = compile__eval(c, node, &operand);
+
+	if (err)
+		return err;
+	c->result_signed |= compile__is_signed(c, node);
+	err = compile__emit(c, node, EXPR_MOV, dst, operand.reg, 0, 0);
+	compile__give(c, &operand);
+	return err;
+}
+
+/* Jumps when a compare b is `when`. */
+static int jump_if(struct compiler *c, const struct node *link, bool is_signed, int a, int b, bool when, int label)
+{
+	enum expr_code less = is_signed ? EXPR_JSLT : EXPR_JLT, less_equal = is_signed ? EXPR_JSLE : EXPR_JLE;
+
+	switch ((enum node_compare)link->op) {
+	case COMPARE_EQ:
+		return compile__jump(c, link, when ? EXPR_JEQ : EXPR_JNE, a, b, label);
+	case COMPARE_NE:
+		return compile__jump(c, link, when ? EXPR_JNE : EXPR_JEQ, a, b, label);
+	case COMPARE_LT:
+		return when ? compile__jump(c, link, less, a, b, label) : compile__jump(c, link, less_equal, b, a, label);
+	case COMPARE_LE:
+		return when ? compile__jump(c, link, less_equal, a, b, label) : compile__jump(c, link, less, b, a, label);
+	case COMPARE_GT:
+		return when ? compile__jump(c, link, less, b, a, label) : compile__jump(c, link, less_equal, a, b, label);
+	case COMPARE_GE:
+		return when ? compile__jump(c, link, less_equal, b, a, label) : compile__jump(c, link, less, a, b, label);
+	}
+	return 0;
+}
+
+/* Goes to no_label where a link does not hold; the last one goes to yes_label if it does (no_label < 0 there: falls through). */
+static int chain(struct compiler *c, const struct node *node, int no_label, int yes_label)
+{
+	const struct node *left = node->a;
+	struct operand a, b;
+	int err = compile__eval(c, left, &a);
+
+	for (const struct node *link = node->b; link && !err; link = link->b) {
+		bool last = !link->b && yes_label >= 0;
+
+		err = compile__eval(c, link->a, &b);
+		if (err)
+			break;
+		err = jump_if(c, link, link_is_signed(c, left, link), a.reg, b.reg, last, last ? yes_label : no_label);
+		compile__give(c, &a);
+		a = b;
+		left = link->a;
+	}
+	if (!err)
+		compile__give(c, &a);
+	return err;
+}
+
+static int if_text(struct compiler *c, const struct node *node)
+{
+	struct text text;
+	int err = compile__text(c, node, false, &text);
+
+	if (!err)
+		compile__give_text(c, &text);
+	return err;
+}
+
+/* A string as a condition holds if it decodes: if it does not, the alternative around it fails as by a fault. */
+static int condition(struct compiler *c, const struct node *node, bool when, int label)
+{
+	struct operand operand;
+	uint64_t number;
+	int err, other;
+
+	err = compile__fold(c, node, &number);
+	if (err < 0)
+		return err;
+	if (err == 1)
+		return (number != 0) == when ? compile__jump(c, node, EXPR_JMP, 0, 0, label) : 0;
+	switch (node->kind) {
+	case NODE_NOT:
+		return condition(c, node->a, !when, label);
+	case NODE_AND:
+	case NODE_OR:
+		if ((node->kind == NODE_AND) != when) {
+			/* One of them decides. */
+			err = condition(c, node->a, when, label);
+			return err ? err : condition(c, node->b, when, label);
+		}
+		other = compile__label(c);
+		err = condition(c, node->a, !when, other);
+		if (!err)
+			err = condition(c, node->b, when, label);
+		compile__place(c, other);
+		return err;
+	case NODE_CHAIN:
+		if (!when)
+			return chain(c, node, label, -1);
+		other = compile__label(c);
+		err = chain(c, node, other, label);
+		compile__place(c, other);
+		return err;
+	case NODE_LIKE:
+		if (!when)
+			return compile__unlike(c, node, label);
+		other = compile__label(c);
+		err = compile__unlike(c, node, other);
+		if (!err)
+			err = compile__jump(c, node, EXPR_JMP, 0, 0, label);
+		compile__place(c, other);
+		return err;
+	}
+	if (node__is_string(node)) {
+		err = if_text(c, node);
+		return err || !when ? err : compile__jump(c, node, EXPR_JMP, 0, 0, label);
+	}
+	err = compile__eval(c, node, &operand);
+	if (!err)
+		err = compile__jump(c, node, when ? EXPR_JNE : EXPR_JEQ, operand.reg, ZERO, label);
+	if (!err)
+		compile__give(c, &operand);
+	return err;
+}
+
+int compile__if_false(struct compiler *c, const struct node *node, int label)
+{
+	return condition(c, node, false, label);
+}
