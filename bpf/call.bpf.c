@@ -179,28 +179,62 @@ int on_entry(struct pt_regs *regs)
 	return 0;
 }
 
+/* The frame of this hook at sp; -1: none. */
+static __always_inline int frame_at(struct thread *thread, __u32 hook, __u64 sp)
+{
+	for (int i = 0; i < FRAMES_MAX; i++) {
+		struct frame *frame = &thread->frames[i];
+
+		if ((frame->flags & FRAME_OPEN) && frame->hook == hook && frame->sp == sp)
+			return i;
+	}
+	return -1;
+}
+
+/* The stack pointer of the innermost frame of this hook at or above sp: for an exit whose frame the unwind table does not tell. */
+SEPARATE __u64 nearest_above(struct thread *thread, __u32 hook, __u64 sp)
+{
+	__u64 nearest = ~0ULL;
+
+	if (!thread)
+		return nearest;
+	for (int i = 0; i < FRAMES_MAX; i++) {
+		struct frame *frame = &thread->frames[i];
+
+		if ((frame->flags & FRAME_OPEN) && frame->hook == hook && frame->sp >= sp && frame->sp < nearest)
+			nearest = frame->sp;
+	}
+	return nearest;
+}
+
+/* Does an open call of the same kind enclose sp? Then the exit there is that of an inner call, which was not counted. */
+SEPARATE int is_enclosed(struct thread *thread, struct hook *hook, __u64 sp)
+{
+	if (!thread || !hook)
+		return 0;
+	for (int i = 0; i < FRAMES_MAX; i++) {
+		struct frame *frame = &thread->frames[i];
+
+		if ((frame->flags & FRAME_OPEN) && frame->group == hook->group && frame->means == hook->means &&
+		    frame->sp > sp)
+			return 1;
+	}
+	return 0;
+}
+
 /* The index of the frame that an exit belongs to; -1: none, which is counted unless the call was an inner one. */
 SEPARATE int find_frame(struct thread *thread, struct hook *hook, __u64 at, __u64 bp, __u64 cookie)
 {
-	__u64 nearest = ~0ULL, sp;
-	bool exact = SITE_FRAME(cookie) != SITE_FRAME_UNKNOWN, enclosed = false;
-	int found = -1;
+	__u64 sp;
+	int found;
 
 	if (!thread || !hook)
 		return -1;
 	sp = (SITE_FRAME(cookie) == SITE_FRAME_BP ? bp : at) + (__u64)(__s64)SITE_OFFSET(cookie);
-	for (int i = 0; i < FRAMES_MAX; i++) {
-		struct frame *frame = &thread->frames[i];
-
-		if (!(frame->flags & FRAME_OPEN))
-			continue;
-		if (frame->hook == hook->id && (exact ? frame->sp == sp : frame->sp >= at && frame->sp < nearest)) {
-			nearest = frame->sp;
-			found = i;
-		}
-		enclosed |= frame->group == hook->group && frame->means == hook->means && frame->sp > sp;
-	}
-	if (found < 0 && !enclosed)
+	if (SITE_FRAME(cookie) == SITE_FRAME_UNKNOWN)
+		sp = nearest_above(thread, hook->id, at);
+	found = frame_at(thread, hook->id, sp);
+	if (found < 0 && !is_enclosed(thread, hook, sp))
 		count_loss(LOSS_EXIT_UNMATCHED);
 	return found;
 }
