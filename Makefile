@@ -58,7 +58,7 @@ $(SKELETON): $(OUT)/bpf/infermeter.linked.o
 	$(call say,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name infermeter >$@
 
-$(OUT)/user/attach/%.o: $(SKELETON)
+$(filter $(OUT)/user/attach/%.o,$(OBJECTS)): $(SKELETON)
 
 # Adapters are embedded as text.
 $(OUT)/adapters.h: tools/embed.sh $(ADAPTERS)
@@ -66,7 +66,7 @@ $(OUT)/adapters.h: tools/embed.sh $(ADAPTERS)
 	@mkdir -p $(@D)
 	$(Q)tools/embed.sh $(ADAPTERS) >$@
 
-$(OUT)/user/plan/%.o: $(OUT)/adapters.h
+$(filter $(OUT)/user/plan/%.o,$(OBJECTS)): $(OUT)/adapters.h
 
 $(OUT)/tests/unit/%: tests/unit/%.c $(OUT)/libinfermeter.a
 	$(call say,TEST,$@)
