@@ -73,6 +73,13 @@ $(OUT)/tests/unit/%: tests/unit/%.c $(OUT)/libinfermeter.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) $(WARNINGS) -MMD -MP -o $@ $< $(OUT)/libinfermeter.a $(LDFLAGS) $(LDLIBS)
 
+# Kernel programs of tests.
+$(OUT)/tests/%.skel.h: tests/%.bpf.c $(wildcard include/*.h bpf/*.h vmlinux/*.h)
+	$(call say,SKEL,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_FLAGS) -Ibpf -c -o $(@:.skel.h=.bpf.o) $<
+	$(Q)$(BPFTOOL) gen skeleton $(@:.skel.h=.bpf.o) name $(notdir $(@:.skel.h=)) >$@
+
 -include $(OBJECTS:.o=.d) $(OUT)/user/main.d $(UNIT:=.d)
 
 clean:

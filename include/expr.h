@@ -60,7 +60,8 @@ enum expr_code {
 	EXPR_OUT,	/* values[dst] = r[a], known */
 	EXPR_STRING,	/* string = r[b] bytes at r[a]; faults unless printable (>= 0x20, != 0x7f), 1 <= r[b] < 64 Ki.
 			 * Over EXPR_STRING_MAX bytes: the last EXPR_STRING_MAX, and truncated is set */
-	EXPR_CSTRING,	/* string = the NUL-terminated bytes at r[a]; rules as above, of strings over 4,080 bytes only those */
+	EXPR_CSTRING,	/* string = the NUL-terminated bytes at r[a]; rules as above, of strings over 4,080 bytes only those. Both
+			 * forget the string that was there, also when they fault */
 	EXPR_CODES	/* how many there are; a larger code faults */
 };
 

@@ -39,6 +39,7 @@ static inline int expr__take_string(struct expr_state *s, void *context, __u64 a
 	__u64 *words = (__u64 *)s->string;
 	__u64 cut = 0;
 
+	s->has_string = 0;
 	if (length == 0 || length >= 65536)
 		return -1;
 	if (length > EXPR_STRING_MAX)
@@ -49,7 +50,6 @@ static inline int expr__take_string(struct expr_state *s, void *context, __u64 a
 	/* What is left of an earlier string must not be looked at. */
 	for (int i = 0; i < EXPR_STRING_MAX / 8; i++)
 		words[i] = EXPR_SPACES;
-	s->has_string = 0;
 	if (EXPR_READ(context, s->string, (__u32)length, address + cut) || !expr__printable(s))
 		return -1;
 	s->string_length = (__u16)length;
@@ -63,6 +63,7 @@ static inline long expr__string_length(struct expr_state *s, void *context, __u6
 {
 	long total = 0;
 
+	s->has_string = 0;
 	for (int i = 0; i < 16; i++) {
 		long n = EXPR_READ_STRING(context, s->string, EXPR_STRING_MAX, address + (__u64)total);
 
