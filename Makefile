@@ -14,7 +14,7 @@ CFLAGS   ?= -O2 -g
 WARNINGS := -Wall -Wextra -Werror=switch -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter $(if $(CI),-Werror)
 CPPFLAGS += -D_GNU_SOURCE -DINFERMETER_VERSION='"$(VERSION)"' -Iuser -Iinclude -I$(OUT) -Itests/unit \
             $(shell pkg-config --cflags $(PACKAGES))
-LDLIBS   := $(shell pkg-config --libs $(PACKAGES)) -lZydis -lm
+LDLIBS   := $(shell pkg-config --libs $(PACKAGES)) -lZydis -liberty -lm
 BPF_FLAGS := -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -Iinclude -Ivmlinux -I/usr/include/x86_64-linux-gnu
 
 # Every room's sources; a new file in a room needs no line here.

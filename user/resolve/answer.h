@@ -37,6 +37,7 @@ struct answer_exit {
 	uint8_t frame;		/* enum site_frame (include/hook.h): 0 unknown, 1 sp, 2 bp */
 	uint8_t how;		/* enum exit_how */
 	uint8_t cost;		/* enum site_cost */
+	uint8_t result;		/* enum expr_arg: the register that holds the return value here; EXPR_ARGS: none (yet) */
 	uint8_t bytes[8];	/* the first bytes there */
 };
 

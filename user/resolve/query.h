@@ -48,7 +48,8 @@ struct locator {
 	const struct table_step *steps;
 	size_t n_steps;
 	const struct locator *of;
-	/* Cross-check, NULL: none. The function that this locator finds must contain a direct call to ours. */
+	/* Cross-check, NULL: none. The function that this locator finds must contain a direct call to ours, or to
+	 * a small function that does (overloads that only add arguments). */
 	const struct locator *called_by;
 };
 
