@@ -110,12 +110,13 @@ static struct series *need_series(struct model *model, const struct registry_pro
 static char *announced_name(struct model *model, const struct wire_handle *announced)
 {
 	const struct model_options *options = &model->options;
-	struct wire_handle named = *announced;
+	struct wire_handle named;
 	size_t length;
 
 	if (announced->flags & WIRE_NAME_KNOWN && announced->name_length)
 		return strndup(announced->name, announced->name_length);
-	memset(named.name, 0, sizeof(named.name));
+	memset(&named, 0, sizeof(named));
+	memcpy(&named, announced, offsetof(struct wire_handle, name)); /* the record may end there */
 	length = options->name ? options->name(options->context, announced, named.name) : 0;
 	if (!length)
 		return NULL;
