@@ -110,6 +110,7 @@ static struct series *need_series(struct model *model, const struct registry_pro
 static char *announced_name(struct model *model, const struct wire_handle *announced)
 {
 	const struct model_options *options = &model->options;
+	char name[WIRE_NAME_MAX];
 	struct wire_handle named;
 	size_t length;
 
@@ -117,7 +118,7 @@ static char *announced_name(struct model *model, const struct wire_handle *annou
 		return strndup(announced->name, announced->name_length);
 	memset(&named, 0, sizeof(named));
 	memcpy(&named, announced, offsetof(struct wire_handle, name)); /* the record may end there */
-	length = options->name ? options->name(options->context, announced, named.name) : 0;
+	length = options->name ? options->name(options->context, &named, name) : 0;
 	if (!length)
 		return NULL;
 	/* A second announcement of the same moment: a replay then finds the name known. */
@@ -126,6 +127,7 @@ static char *announced_name(struct model *model, const struct wire_handle *annou
 	named.flags = WIRE_NAME_KNOWN;
 	named.parent = 0;
 	named.name_length = (uint16_t)(length < WIRE_NAME_MAX ? length : WIRE_NAME_MAX);
+	memcpy(named.name, name, named.name_length);
 	found(model, &named, WIRE_HANDLE);
 	return strndup(named.name, named.name_length);
 }
