@@ -24,10 +24,10 @@ struct alternative {
 	size_t n_lets;
 	struct node **guards;
 	size_t n_guards;
-	/* each: for index = 0 … count - 1, at most limit of them. Lets and guards are evaluated for each. NULL: no loop */
+	/* each: count rounds, at most limit, index = start, start + step … Lets and guards are evaluated for each. NULL: no loop */
 	const char *index;
 	struct node *count;	/* NULL: limit */
-	uint64_t limit;
+	uint64_t limit, start, step;
 	struct node *least;	/* among those whose guards hold, the one with the least; NULL: the first */
 	/* The value itself: one of the two. */
 	struct node *node;

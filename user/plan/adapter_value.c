@@ -11,6 +11,7 @@
 #define LETS_MAX 24
 #define GUARDS_MAX 16
 #define EACH_MAX 512
+#define INDEX_MAX 65536
 #define NAME_LIMIT 60 /* characters of a runtime, a hook or a let: they travel in records of fixed size */
 
 static struct value *read_value(struct tree *tree, struct adapter *adapter, tree_node *node, const struct section *section,
@@ -95,8 +96,8 @@ static struct binding *read_lets(struct tree *tree, struct adapter *adapter, tre
 static void read_each(struct tree *tree, struct adapter *adapter, tree_node *node, const struct section *section,
 		      struct alternative *alternative)
 {
-	static const char *const keys[] = { "index", "count", "limit", NULL };
-	tree_node *limit, *index;
+	static const char *const keys[] = { "index", "count", "limit", "start", "step", NULL };
+	tree_node *limit, *index, *start, *step;
 
 	if (!tree__keys(tree, node, keys, "each"))
 		return;
@@ -107,6 +108,10 @@ static void read_each(struct tree *tree, struct adapter *adapter, tree_node *nod
 			tree__fail(tree, index, "'%s' is a name of the whole section already", alternative->index);
 	limit = tree__need(tree, node, "limit", "each (so that it ends even where the count is wrong)");
 	alternative->limit = tree__number(tree, limit, 1, EACH_MAX, "the most rounds");
+	start = tree__get(tree, node, "start");
+	step = tree__get(tree, node, "step");
+	alternative->start = start ? tree__number(tree, start, 0, INDEX_MAX, "the index of the first round") : 0;
+	alternative->step = step ? tree__number(tree, step, 1, INDEX_MAX, "what is added to the index each round") : 1;
 	alternative->count = read_expression(tree, adapter, tree__get(tree, node, "count"), "count");
 }
 

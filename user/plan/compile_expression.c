@@ -486,7 +486,8 @@ int compile__into(struct compiler *c, const struct node *node, int dst)
 	if (err)
 		return err;
 	c->result_signed |= compile__is_signed(c, node);
-	err = compile__emit(c, node, EXPR_MOV, dst, operand.reg, 0, 0);
+	if (!compile__redirect(c, &operand, dst))
+		err = compile__emit(c, node, EXPR_MOV, dst, operand.reg, 0, 0);
 	compile__give(c, &operand);
 	return err;
 }

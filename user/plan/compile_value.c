@@ -177,14 +177,25 @@ static int loop_head(struct compiler *c, const struct alternative *alternative, 
 			err = compile__jump(c, at, EXPR_JLE, loop->end.reg, limit.reg, within);
 		if (!err)
 			err = compile__emit(c, at, EXPR_MOV, loop->end.reg, limit.reg, 0, 0);
+		compile__place(c, within);
+		/* From rounds to the index behind the last one. */
+		if (!err && alternative->step != 1) {
+			err = compile__number(c, at, limit.reg, alternative->step);
+			if (!err)
+				err = compile__emit(c, at, EXPR_MUL, loop->end.reg, loop->end.reg, limit.reg, 0);
+		}
+		if (!err && alternative->start) {
+			err = compile__number(c, at, limit.reg, alternative->start);
+			if (!err)
+				err = compile__emit(c, at, EXPR_ADD, loop->end.reg, loop->end.reg, limit.reg, 0);
+		}
 		if (!err)
 			compile__give(c, &limit);
-		compile__place(c, within);
 	} else {
-		err = compile__number(c, at, loop->end.reg, alternative->limit);
+		err = compile__number(c, at, loop->end.reg, alternative->start + alternative->limit * alternative->step);
 	}
 	if (!err)
-		err = compile__number(c, at, loop->index.reg, 0);
+		err = compile__number(c, at, loop->index.reg, alternative->start);
 	if (!err && alternative->least)
 		err = compile__number(c, at, loop->found.reg, 0);
 	return err ? err : bind(c, at, alternative->index, loop->index.reg, false);
@@ -226,7 +237,7 @@ static int compile_loop(struct compiler *c, const struct alternative *alternativ
 	int outer = c->fail, err;
 	struct loop loop = { 0 };
 	struct snapshot round;
-	struct operand one;
+	struct operand step;
 
 	err = loop_head(c, alternative, &loop);
 	if (err)
@@ -251,11 +262,11 @@ static int compile_loop(struct compiler *c, const struct alternative *alternativ
 		return err;
 	compile__unbind(c, &round);
 	compile__place(c, next);
-	err = compile__take(c, at, &one);
+	err = compile__take(c, at, &step);
 	if (!err)
-		err = compile__number(c, at, one.reg, 1);
+		err = compile__number(c, at, step.reg, alternative->step);
 	if (!err)
-		err = compile__emit(c, at, EXPR_ADD, loop.index.reg, loop.index.reg, one.reg, 0);
+		err = compile__emit(c, at, EXPR_ADD, loop.index.reg, loop.index.reg, step.reg, 0);
 	if (!err)
 		err = compile__jump(c, at, EXPR_JMP, 0, 0, top);
 	compile__place(c, end);
@@ -264,7 +275,7 @@ static int compile_loop(struct compiler *c, const struct alternative *alternativ
 	else if (!err)
 		err = compile__jump(c, at, EXPR_JMP, 0, 0, outer);
 	compile__place(c, found);
-	return err;
+	return err ? err : compile__jump(c, at, EXPR_ON_FAULT, 0, 0, outer);
 }
 
 static int compile_alternative(struct compiler *c, const struct alternative *alternative, int dst)
@@ -284,6 +295,8 @@ int compile__value(struct compiler *c, const struct value *value, int dst)
 	int outer = c->fail, done = compile__label(c), err = 0;
 	struct snapshot before = compile__snapshot(c);
 	const struct node *at = value->alternatives[0].node;
+	bool falls_through = false; /* the last alternative is not for this file */
+	bool other_handler = false; /* some way to `done` has another handler than c->fail */
 	size_t kept = 0;
 
 	if (value->n_alternatives == 1 && is_plain(&value->alternatives[0])) {
@@ -294,28 +307,38 @@ int compile__value(struct compiler *c, const struct value *value, int dst)
 	}
 	for (size_t i = 0; i < value->n_alternatives; i++) {
 		struct snapshot snapshot = compile__snapshot(c);
-		int next = compile__label(c);
+		bool last = i + 1 == value->n_alternatives;
+		int next = last ? outer : compile__label(c);
 
 		c->fail = next;
-		err = compile__jump(c, at, EXPR_ON_FAULT, 0, 0, next);
+		/* An only alternative has the handler of what is around it. */
+		if (!last || kept)
+			err = compile__jump(c, at, EXPR_ON_FAULT, 0, 0, next);
 		if (!err)
 			err = compile_alternative(c, &value->alternatives[i], dst);
 		c->fail = outer;
+		falls_through = err == -ENOENT;
 		if (err == -ENOENT) {
 			compile__rollback(c, &snapshot);
+			err = 0;
 			continue;
 		}
-		if (!err)
+		if (!err && !last)
 			err = compile__jump(c, at, EXPR_JMP, 0, 0, done);
 		if (err)
 			return err;
 		compile__unbind(c, &snapshot);
-		compile__place(c, next);
+		if (!last)
+			compile__place(c, next);
+		other_handler |= !last;
 		kept++;
 	}
 	if (!kept)
 		return -ENOENT;
-	err = compile__jump(c, at, EXPR_JMP, 0, 0, outer);
+	if (falls_through)
+		err = compile__jump(c, at, EXPR_JMP, 0, 0, outer);
 	compile__place(c, done);
-	return err ? err : compile__jump(c, at, EXPR_ON_FAULT, 0, 0, outer);
+	if (!err && other_handler)
+		err = compile__jump(c, at, EXPR_ON_FAULT, 0, 0, outer);
+	return err;
 }

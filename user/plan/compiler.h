@@ -46,6 +46,7 @@ struct compiler {
 	uint32_t n_ops;
 	uint16_t labels[LABELS_MAX]; /* position; patched at the end */
 	uint32_t n_labels;
+	uint32_t last_place; /* the highest position that a label has */
 	struct {
 		uint16_t op, label;
 	} patches[PATCHES_MAX];
@@ -80,6 +81,8 @@ int compile__take(struct compiler *c, const struct node *at, struct operand *ope
 void compile__give(struct compiler *c, struct operand *operand);
 int compile__emit(struct compiler *c, const struct node *at, enum expr_code code, int dst, int a, int b, int32_t imm);
 int compile__number(struct compiler *c, const struct node *at, int dst, uint64_t value);
+/* Lets the operation that made the operand write to dst instead. Returns false where that cannot be: then copy it. */
+bool compile__redirect(struct compiler *c, const struct operand *operand, int dst);
 int compile__label(struct compiler *c);
 void compile__place(struct compiler *c, int label);
 int compile__jump(struct compiler *c, const struct node *at, enum expr_code code, int a, int b, int label);

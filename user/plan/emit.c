@@ -79,6 +79,7 @@ int compile__label(struct compiler *c)
 
 void compile__place(struct compiler *c, int label)
 {
+	c->last_place = c->n_ops;
 	if (label < LABELS_MAX)
 		c->labels[label] = (uint16_t)c->n_ops;
 }
@@ -91,6 +92,19 @@ int compile__jump(struct compiler *c, const struct node *at, enum expr_code code
 	c->patches[c->n_patches].op = (uint16_t)c->n_ops;
 	c->patches[c->n_patches++].label = (uint16_t)label;
 	return compile__emit(c, at, code, 0, a, b, 0);
+}
+
+bool compile__redirect(struct compiler *c, const struct operand *operand, int dst)
+{
+	struct expr_op *last = c->n_ops ? &c->hook->ops[c->n_ops - 1] : NULL;
+
+	/* Someone who comes by a jump brings the value in its own register. */
+	if (!last || !operand->owned || c->last_place == c->n_ops || last->dst != operand->reg)
+		return false;
+	if (last->code == EXPR_END || last->code == EXPR_IMM_HIGH || last->code >= EXPR_JMP)
+		return false;
+	last->dst = (uint8_t)dst;
+	return true;
 }
 
 struct snapshot compile__snapshot(const struct compiler *c)
