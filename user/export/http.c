@@ -164,11 +164,23 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 
 /* The loop's side: run what is ready, then ask when it wants to be run without being asked. */
 
+static bool is_full(const struct http *http)
+{
+	const union MHD_DaemonInfo *info = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+
+	return info && info->num_connections >= HTTP_CONNECTIONS_MAX;
+}
+
 static void run(struct http *http)
 {
+	const bool was_full = is_full(http);
 	MHD_UNSIGNED_LONG_LONG timeout_ms;
 
 	MHD_run(http->daemon);
+	/* While it is full the listening socket is not watched, and only the start of a run looks whether it still is:
+	 * the run that closed the connections has looked before. */
+	if (was_full)
+		MHD_run(http->daemon);
 	if (MHD_get_timeout(http->daemon, &timeout_ms) != MHD_YES)
 		loop__set_timer(http->timer, 0, 0);
 	else
