@@ -153,10 +153,12 @@ static void drop_links(struct site_set *set, size_t hook, pid_t pid)
 	for (unsigned i = 0; i < utarray_len(set->links); i++) {
 		struct attached *attached = (struct attached *)utarray_eltptr(set->links, i);
 
-		if ((hook == SIZE_MAX || attached->hook == hook) && (pid == 0 || attached->pid == pid))
+		if ((hook == SIZE_MAX || attached->hook == hook) && (pid == 0 || attached->pid == pid)) {
 			bpf_link__destroy(attached->link);
-		else
-			*(struct attached *)utarray_eltptr(set->links, kept++) = *attached;
+			continue;
+		}
+		*(struct attached *)utarray_eltptr(set->links, kept) = *attached; /* reads its index twice: no kept++ here */
+		kept++;
 	}
 	utarray_resize(set->links, kept);
 }
