@@ -241,8 +241,8 @@ int main(int argc, char **argv)
 	n_threads = atoi(argv[4]) > 16 ? 16 : atoi(argv[4]);
 	wait = argc > 5;
 	memset(counts, 0, sizeof(counts));
-	say_and_wait("before-load", wait);
 	open_library(argv[1]);
+	say_and_wait("before-load", wait);
 	llama.backend_init();
 	if (llama.model_load_from_file("/nonexistent.gguf", llama.model_default_params())) {
 		fprintf(stderr, "a missing file was loaded\n");

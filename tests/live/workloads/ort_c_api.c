@@ -93,13 +93,13 @@ int main(int argc, char **argv)
 	calls = atoi(argv[3]);
 	failures = atoi(argv[4]);
 	wait = argc > 6;
-	say_and_wait("before-load", wait);
 	library = dlopen(argv[1], RTLD_NOW);
 	get_base = library ? (struct api_base * (*)(void)) dlsym(library, "OrtGetApiBase") : NULL;
 	if (!get_base) {
 		fprintf(stderr, "%s\n", dlerror());
 		return 1;
 	}
+	say_and_wait("before-load", wait);
 	table = get_base()->get_api(16);
 	check(CALL(CreateEnv)(3, "test", &env), "CreateEnv");
 	check(CALL(CreateSessionOptions)(&options), "CreateSessionOptions");

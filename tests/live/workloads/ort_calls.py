@@ -252,6 +252,7 @@ def main():
         say_and_wait(args, "loaded")
         reload(counts, args.models, args)
     elif args.fork:
+        say_and_wait(args, "loaded")
         for result in in_children(args.fork, lambda theirs: load_and_work(theirs, say=False)):
             counts.merge(result)
     else:

@@ -15,8 +15,8 @@ async function sayAndWait(word) {
 }
 
 async function main() {
-	await sayAndWait('before-load');
 	const ort = require(path.join(modules, 'onnxruntime-node'));
+	await sayAndWait('before-load');
 	const session = await ort.InferenceSession.create(model, { intraOpNumThreads: 1, logSeverityLevel: 4 });
 	const counts = { calls: 0, failures: 0, batches: {}, seconds: 0 };
 	await sayAndWait('loaded');
