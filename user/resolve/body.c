@@ -124,6 +124,8 @@ static int follow_out(struct body *body, int32_t index)
 	case SPLIT_OTHER:
 		body->nodes[index].leaves = code.kind == CODE_JMP ? LEAVE_TAIL : LEAVE_TAIL_IF;
 		return 0;
+	case SPLIT_NOWHERE:
+		return 0;
 	case SPLIT_UNCLEAR:
 		break;
 	}

@@ -55,6 +55,8 @@ enum split split__is_part(const struct elf_file *elf, uint64_t owner, const stru
 	struct fde main;
 	int frame;
 
+	if (!clean && target == from->start + from->size)
+		return SPLIT_NOWHERE;
 	if (code__follow_stub(elf, target, NULL) != target)
 		return clean || !from->then.data ? SPLIT_OTHER : SPLIT_UNCLEAR;
 	if (!unwind__find(elf, target, part))
