@@ -302,7 +302,7 @@ struct queries_hash codec__hash(const struct module_query *queries, size_t n_que
 				mix_locator(&hash, &f->locators[i], 0);
 			mix_number(&hash, f->ends);
 			mix_number(&hash, f->needs);
-			mix_number(&hash, f->needs_result);
+			mix_number(&hash, f->exit_needs);
 		}
 		mix_number(&hash, query->n_constants);
 		for (const struct constant_query *c = query->constants; c < query->constants + query->n_constants; c++) {

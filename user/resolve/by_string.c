@@ -93,11 +93,20 @@ bool by_string__find(struct module *module, const struct locator *locator, struc
 	return true;
 }
 
+/* Text that a person could read. What code lies in one segment with its constants must not pass for one. */
+static bool readable(const char *text)
+{
+	for (const char *c = text; text && *c; c++)
+		if (*c < 0x20 || *c > 0x7e)
+			return false;
+	return text && *text;
+}
+
 const char *by_string__returned(struct module *module, uint64_t vaddr)
 {
+	uint64_t at = vaddr, end = vaddr + 64, value;
 	struct code code;
 	struct fde fde;
-	uint64_t at = vaddr, end = vaddr + 64, value;
 
 	if (unwind__find(&module->elf, vaddr, &fde))
 		end = fde.start + fde.size;
@@ -111,7 +120,7 @@ const char *by_string__returned(struct module *module, uint64_t vaddr)
 			reloc__value(&module->elf, code.reference, &value);
 		else if (module->elf.fixed)
 			value = code.immediate;
-		if (value && !elf_file__is_code(&module->elf, value) && elf_file__string(&module->elf, value, 256))
+		if (value && readable(elf_file__string(&module->elf, value, 256)))
 			return elf_file__string(&module->elf, value, 256);
 	}
 	return NULL;

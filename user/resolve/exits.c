@@ -9,6 +9,10 @@
 #include "hook.h"
 
 #define BACK_MAX 96	/* instructions before the way out that are looked at */
+/* What a call may write: the caller's registers by the ABI. */
+#define CALL_CLOBBERS                                                                                                  \
+	(1u << EXPR_DI | 1u << EXPR_SI | 1u << EXPR_DX | 1u << EXPR_CX | 1u << EXPR_R8 | 1u << EXPR_R9 |               \
+	 1u << EXPR_AX | 1u << EXPR_R10 | 1u << EXPR_R11)
 #define WORK_MAX (1 << 27) /* node visits in one function: the bound for hostile graphs */
 
 /* One function under work. Marks are bytes, one a node. */
@@ -17,6 +21,7 @@ struct search {
 	uint8_t *reached, *after, *leads, *useful;
 	int32_t *stack, *before, *before_from; /* before: predecessors, those of node i at before_from[i] .. [i + 1] */
 	int32_t *site;	/* of each way out: the node to probe; -1: not yet known */
+	uint32_t needs;	/* registers that are read at the exits */
 	uint64_t work;
 };
 
@@ -157,15 +162,16 @@ static bool find_predecessors(struct search *search)
 	return true;
 }
 
-/* Is this instruction work, so that nothing before it may count as the end? */
+/* Is this instruction work, so that nothing before it may count as the end? Writing a register that is read at the end is. */
 static bool is_work(const struct search *search, int32_t i)
 {
 	const struct body_node *node = &search->body->nodes[i];
 	struct code_effect effect;
 
 	if (node->code.kind == CODE_CALL || node->code.kind == CODE_CALL_INDIRECT)
-		return !node->never_returns && !node->trivial;
-	return !code__effect(search->body->elf, node->code.vaddr, &effect) || effect.stores;
+		return !node->never_returns && (!node->trivial || search->needs & CALL_CLOBBERS);
+	return !code__effect(search->body->elf, node->code.vaddr, &effect) || effect.stores ||
+	       effect.writes & search->needs;
 }
 
 /*
@@ -210,15 +216,13 @@ static uint8_t result_at(const struct search *search, int32_t i)
 }
 
 /* Does X serve as the site of way out `out`, and of all that it leads to? */
-static bool serves(struct search *search, int32_t x, int32_t out, uint64_t entry_vaddr, bool returned)
+static bool serves(struct search *search, int32_t x, int32_t out, uint64_t entry_vaddr)
 {
 	const struct body *body = search->body;
 	const struct body_node *node = &body->nodes[x];
 
 	if (node->code.cost == COST_STEPPED || node->code.unprobeable || node->code.kind == CODE_CALL ||
 	    node->code.vaddr == entry_vaddr)
-		return false;
-	if (returned && result_at(search, x) != EXPR_AX)
 		return false;
 	flood_behind(search, search->after, x);
 	if (search->after[x])
@@ -284,7 +288,7 @@ static bool straight(const struct search *search, int32_t x, int32_t out)
  * Without knowing where an indirect jump arrives, only one thing is safe before a ret: the stack protector's branch, whose other
  * side never comes back, in a straight line.
  */
-static int32_t protector_before(const struct search *search, int32_t out, bool returned)
+static int32_t protector_before(const struct search *search, int32_t out)
 {
 	const struct body *body = search->body;
 
@@ -294,14 +298,14 @@ static int32_t protector_before(const struct search *search, int32_t out, bool r
 		if (node->next != i + 1 || node->never_returns || is_work(search, i))
 			return -1;
 		if (node->code.kind == CODE_JCC && node->branch >= 0 && !search->useful[node->branch] &&
-		    node->code.cost != COST_STEPPED && (!returned || result_at(search, i) == EXPR_AX))
+		    node->code.cost != COST_STEPPED)
 			return i;
 	}
 	return -1;
 }
 
 /* Walks back from a way out, nearest first, until a site serves. */
-static int32_t find_site(struct search *search, int32_t out, uint64_t entry_vaddr, bool returned)
+static int32_t find_site(struct search *search, int32_t out, uint64_t entry_vaddr)
 {
 	const struct body *body = search->body;
 	int32_t queue[BACK_MAX], n = 0;
@@ -309,15 +313,15 @@ static int32_t find_site(struct search *search, int32_t out, uint64_t entry_vadd
 	if (body->nodes[out].leaves == LEAVE_TAIL)
 		return out;
 	if (body->nodes[out].leaves == LEAVE_TAIL_IF)
-		return !body->unknown_jump && serves(search, out, out, entry_vaddr, false) && !loops_behind(search) ? out : -1;
+		return !body->unknown_jump && serves(search, out, out, entry_vaddr) && !loops_behind(search) ? out : -1;
 	if (body->unknown_jump) {
-		int32_t site = protector_before(search, out, returned);
+		int32_t site = protector_before(search, out);
 
 		return site >= 0 ? site : out;
 	}
 	queue[n++] = out;
 	for (int32_t at = 0; at < n && search->work < WORK_MAX; at++) {
-		if (at && serves(search, queue[at], out, entry_vaddr, returned) && !loops_behind(search))
+		if (at && serves(search, queue[at], out, entry_vaddr) && !loops_behind(search))
 			return queue[at];
 		/* Nothing before work can serve. */
 		if (at && is_work(search, queue[at]))
@@ -380,7 +384,7 @@ static void fill_pads(struct answer_function *function, const struct body *body)
 	}
 }
 
-static void find_all(struct answer_function *function, struct search *search, bool returned)
+static void find_all(struct answer_function *function, struct search *search)
 {
 	const struct body *body = search->body;
 
@@ -394,7 +398,7 @@ static void find_all(struct answer_function *function, struct search *search, bo
 		/* What nothing leads to is padding, unless we do not know where all jumps go. */
 		if (!is_way_out(search, out) || (!search->reached[out] && !body->unknown_jump) || search->site[out] >= 0)
 			continue;
-		site = find_site(search, out, function->entry_vaddr, returned);
+		site = find_site(search, out, function->entry_vaddr);
 		if (site < 0) {
 			say(function, "the conditional jump at +%#llx may end it or not, and a probe there cannot tell",
 			    (unsigned long long)(body->nodes[out].code.vaddr - function->vaddr));
@@ -428,10 +432,11 @@ static void find_all(struct answer_function *function, struct search *search, bo
 	function->exits_complete = function->n_exits;
 }
 
-void exits__find(struct answer_function *function, const struct body *body, bool returned)
+void exits__find(struct answer_function *function, const struct body *body, uint32_t needs)
 {
 	size_t n = body->n_nodes;
-	struct search search = { .body = body };
+	/* The stack pointer is given with each site. */
+	struct search search = { .body = body, .needs = needs & ~(1u << EXPR_SP) };
 	uint8_t *marks = calloc(4, n + 1);
 
 	search.stack = malloc((n + 1) * sizeof(*search.stack));
@@ -443,7 +448,7 @@ void exits__find(struct answer_function *function, const struct body *body, bool
 		search.leads = marks + 2 * n;
 		search.useful = marks + 3 * n;
 		if (find_predecessors(&search))
-			find_all(function, &search, returned);
+			find_all(function, &search);
 		else
 			say(function, "its jumps are too many to follow");
 	} else {

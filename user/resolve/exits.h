@@ -18,10 +18,10 @@
 #include "resolve/body.h"
 
 /*
- * Fills exits[], pads[], exits_complete and exits_why of function, whose entry_vaddr is known. returned: the value that the
- * function returns must be in rax at the site already.
+ * Fills exits[], pads[], exits_complete and exits_why of function, whose entry_vaddr is known. needs: bit
+ * (1 << enum expr_arg) of the registers that exit expressions read: none of them may be written behind the site (EXPR_AX: the result is there).
  */
-void exits__find(struct answer_function *function, const struct body *body, bool returned);
+void exits__find(struct answer_function *function, const struct body *body, uint32_t needs);
 
 /* The one function that body jumps to at its end (through stubs). 0: none, or several, which why says. */
 uint64_t exits__tail(const struct body *body, char *why, size_t size);

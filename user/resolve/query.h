@@ -65,7 +65,6 @@ struct function_query {
 	uint32_t exit_needs;	/* the same for the exit expressions (EXPR_AX: the result): an exit site must stand behind the last
 				 * instruction that writes one of them, if need be on the ret itself */
 	bool optional;		/* not found is no failure of the adapter */
-	bool needs_result;	/* exit expressions read the returned value in rax: only exits where it is there already */
 };
 
 /* A number that expressions need from the file. */

@@ -52,9 +52,9 @@ static void find_function(struct module *module, const struct function_query *qu
 	read = body__read(&body, &module->elf, found.vaddr, found.size, &module->noreturn);
 	function->size = read == 0 ? body.size : found.size;
 	function->found = entry__find(function, &module->elf, read == 0 ? &body : NULL, query->needs);
-	if (function->found && query->ends == ENDS_EXITS) {
+	if (function->found && query->ends != ENDS_ENTRY) { /* a return probe may turn out unsafe */
 		if (read == 0)
-			exits__find(function, &body, query->needs_result);
+			exits__find(function, &body, query->exit_needs);
 		else
 			memcpy(function->exits_why, body.why, sizeof(function->exits_why));
 	}
@@ -69,9 +69,6 @@ static void find_version(struct module *module, const struct locator *locator, c
 	if (!locator || !locate__find(module, locator, &found))
 		return;
 	text = by_string__returned(module, found.vaddr);
-	for (const char *c = text; text && *c; c++)
-		if (*c < 0x20 || *c > 0x7e) /* no version, whatever it is */
-			return;
 	if (text)
 		snprintf(version, size, "%s", text);
 }
