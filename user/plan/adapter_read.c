@@ -43,6 +43,9 @@ static void check_hook(struct tree *tree, const struct adapter_hook *hook, tree_
 
 	if (tree->failed)
 		return;
+	if ((instant || hook->ends == ENDS_ENTRY) && tree__get(tree, node, "exit"))
+		tree__fail(tree, tree__get(tree, node, "exit"), "nothing is read at exit in a hook that %s",
+			   instant ? "acts at the entry" : "ends at its entry");
 	for (int i = 0; i <= VALUE_IGNORED; i++) {
 		const struct value *twice = hook->entry.values[i] && hook->exit.values[i] ? hook->exit.values[i] : NULL;
 		const struct value *any = hook->entry.values[i] ? hook->entry.values[i] : hook->exit.values[i];
@@ -55,9 +58,6 @@ static void check_hook(struct tree *tree, const struct adapter_hook *hook, tree_
 		if (!any && hook->means != HOOK_CAUGHT && (i == VALUE_HANDLE || (i == VALUE_PARENT && hook->means == HOOK_DERIVE)))
 			tree__fail(tree, node, "a hook that means %s needs '%s:' in 'entry:' or 'exit:'", word, names[i]);
 	}
-	if ((instant || hook->ends == ENDS_ENTRY) && tree__get(tree, node, "exit"))
-		tree__fail(tree, tree__get(tree, node, "exit"), "nothing is read at exit in a hook that %s",
-			   instant ? "acts at the entry" : "ends at its entry");
 	if (instant && hook->ends != ENDS_ENTRY)
 		tree__fail(tree, tree__get(tree, node, "ends"), "a hook that means %s acts at the entry; leave 'ends:' out", word);
 	if (hook->entry.model && hook->exit.model)
