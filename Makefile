@@ -73,12 +73,29 @@ $(OUT)/tests/unit/%: tests/unit/%.c $(OUT)/libinfermeter.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) $(WARNINGS) -MMD -MP -o $@ $< $(OUT)/libinfermeter.a $(LDFLAGS) $(LDLIBS)
 
+# Compiled files that the resolver's tests read.
+include tests/unit/fixtures/rules.mk
+
 # Kernel programs of tests.
 $(OUT)/tests/%.skel.h: tests/%.bpf.c $(wildcard include/*.h bpf/*.h vmlinux/*.h)
 	$(call say,SKEL,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_FLAGS) -Ibpf -c -o $(@:.skel.h=.bpf.o) $<
 	$(Q)$(BPFTOOL) gen skeleton $(@:.skel.h=.bpf.o) name $(notdir $(@:.skel.h=)) >$@
+
+# What the benchmark runs.
+$(OUT)/tests/bench/model_bench: tests/bench/model_bench.c $(OUT)/libinfermeter.a
+	$(call say,TEST,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) $(WARNINGS) -o $@ $< $(OUT)/libinfermeter.a $(LDFLAGS) $(LDLIBS)
+
+$(OUT)/tests/bench/caller: tests/bench/targets/caller.c tests/bench/targets/functions.S
+	$(call say,TEST,$@)
+	@mkdir -p $(@D)
+	$(Q)gcc -O2 -g -rdynamic -o $@ $^
+
+bench: all $(OUT)/tests/bench/model_bench $(OUT)/tests/bench/caller
+	python3 tests/bench/bench.py $(BENCH)
 
 -include $(OBJECTS:.o=.d) $(OUT)/user/main.d $(UNIT:=.d)
 

@@ -8,7 +8,7 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-const volatile __u64 ring_fill_mark = 2 << 20;
+const volatile __u64 ring_fill_mark = 1 << 20;
 
 /* Announces a handle, with the name that the state's string holds. Remembers it only if the record found room: else it is announced again. */
 static __always_inline void announce(struct thread *thread, const struct hook *hook, struct expr_state *state,

@@ -14,7 +14,7 @@
 /* Records to user space. User space sets the size. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 4 << 20);
+	__uint(max_entries, 2 << 20);
 } ring SEC(".maps") __weak;
 
 /* What sites mean; user space fills an entry before it attaches the hook's sites. */

@@ -57,7 +57,7 @@ static struct bpf_program *hold_programs(struct infermeter *skeleton, size_t i)
 struct programs *programs__new(const struct programs_options *options)
 {
 	struct programs *programs = calloc(1, sizeof(*programs));
-	size_t ring_bytes = options->ring_bytes ? options->ring_bytes : 4 << 20;
+	size_t ring_bytes = options->ring_bytes ? options->ring_bytes : 2 << 20;
 	int error;
 
 	if (!programs)

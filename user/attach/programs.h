@@ -13,7 +13,7 @@
 struct programs;
 
 struct programs_options {
-	size_t ring_bytes;	/* a power of two, at least a page; 0: 4 MiB */
+	size_t ring_bytes;	/* a power of two, at least a page; 0: 2 MiB */
 	bool hold;		/* load the programs that stop a held child at new code (`run`) */
 	bool no_multi;		/* use single uprobes although the kernel has uprobe_multi (tests) */
 };

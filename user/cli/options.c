@@ -28,7 +28,7 @@ static const struct option_text texts[] = {
 	{ CLI_JSON, "json", NULL, "JSON instead of a table", 'j' },
 	{ CLI_ONCE, "once", NULL, "print once and end", '1' },
 	{ CLI_VERBOSE, "verbose", NULL, "more of everything", 'v' },
-	{ CLI_RING, "ring-bytes", "N", "size of the kernel's ring buffer, a power of two; default 4194304", 'R' },
+	{ CLI_RING, "ring-bytes", "N", "size of the kernel's ring buffer, a power of two; default 2097152", 'R' },
 	{ CLI_RING, "single-probes", NULL, "one link a probe even where the kernel can do many at once", 'S' },
 	{ 0, "log", "LEVEL", "error, warn (default), info or debug", 'L' },
 	{ 0, "help", NULL, "this text", 'h' },
