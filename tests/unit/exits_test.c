@@ -132,10 +132,10 @@ static void unwind(struct run *run, uint64_t sp)
 
 static void at_start(struct run *run, const struct place *place, const struct user_regs_struct *regs)
 {
-	struct frame *frame = &run->frames[run->n_frames - 1];
+	struct frame *frame = run->n_frames ? &run->frames[run->n_frames - 1] : NULL;
 
 	/* A loop that goes back to the first instruction is no call. */
-	if (run->n_frames && frame->function == place->function && frame->sp == regs->rsp)
+	if (frame && frame->function == place->function && frame->sp == regs->rsp)
 		return;
 	if (run->n_frames == FRAMES)
 		return;

@@ -17,24 +17,24 @@ static const struct locator tail_itself = { .kind = LOCATE_EXPORT, .name = "tail
 
 enum { HELPER_BY_STRING, RUN_BY_SLOT, TABLE_ONE, TABLE_TWO, BY_TAIL, BY_PATTERN, HELPER, RUN_FN, SLOT_ONE, SLOT_TWO, WORK, N };
 
-#define ONE(...) (const struct locator[]){ { __VA_ARGS__ } }, 1
+#define ONE(...) .locators = (const struct locator[]){ { __VA_ARGS__ } }, .n_locators = 1
 #define EXPORT(symbol) ONE(.kind = LOCATE_EXPORT, .name = symbol)
 
 static const struct function_query functions[N] = {
-	[HELPER_BY_STRING] = { "helper by string",
+	[HELPER_BY_STRING] = { .name = "helper by string",
 			       ONE(.kind = LOCATE_STRING_REFERENCE, .name = "the helper of the ", .called_by = &run_slot),
-			       ENDS_EXITS, ALL_ARGUMENTS },
-	[RUN_BY_SLOT] = { "run by slot", ONE(.kind = LOCATE_VTABLE, .name = "7derived", .slot = 2), ENDS_EXITS,
-			  ALL_ARGUMENTS },
-	[TABLE_ONE] = { "one", ONE(.kind = LOCATE_TABLE, .name = "get_door", .steps = one_steps, .n_steps = 4), ENDS_RETURN },
-	[TABLE_TWO] = { "two", ONE(.kind = LOCATE_TABLE, .name = "get_door", .steps = two_steps, .n_steps = 4), ENDS_RETURN },
-	[BY_TAIL] = { "work by tail", ONE(.kind = LOCATE_TAIL_JUMP, .of = &tail_itself), ENDS_ENTRY },
-	[BY_PATTERN] = { "run by pattern", ONE(.kind = LOCATE_PATTERN, .name = "derived::run(*)"), ENDS_ENTRY },
-	[HELPER] = { "helper", EXPORT("_ZN7derived6helperEll"), ENDS_ENTRY },
-	[RUN_FN] = { "run", EXPORT("_ZN7derived3runEll"), ENDS_ENTRY },
-	[SLOT_ONE] = { "slot_one", EXPORT("slot_one"), ENDS_ENTRY },
-	[SLOT_TWO] = { "slot_two", EXPORT("slot_two"), ENDS_ENTRY },
-	[WORK] = { "work", EXPORT("work"), ENDS_ENTRY },
+			       .ends = ENDS_EXITS, .needs = ALL_ARGUMENTS },
+	[RUN_BY_SLOT] = { .name = "run by slot", ONE(.kind = LOCATE_VTABLE, .name = "7derived", .slot = 2), .ends = ENDS_EXITS,
+			  .needs = ALL_ARGUMENTS },
+	[TABLE_ONE] = { .name = "one", ONE(.kind = LOCATE_TABLE, .name = "get_door", .steps = one_steps, .n_steps = 4), .ends = ENDS_RETURN },
+	[TABLE_TWO] = { .name = "two", ONE(.kind = LOCATE_TABLE, .name = "get_door", .steps = two_steps, .n_steps = 4), .ends = ENDS_RETURN },
+	[BY_TAIL] = { .name = "work by tail", ONE(.kind = LOCATE_TAIL_JUMP, .of = &tail_itself), .ends = ENDS_ENTRY },
+	[BY_PATTERN] = { .name = "run by pattern", ONE(.kind = LOCATE_PATTERN, .name = "derived::run(*)"), .ends = ENDS_ENTRY },
+	[HELPER] = { .name = "helper", EXPORT("_ZN7derived6helperEll"), .ends = ENDS_ENTRY },
+	[RUN_FN] = { .name = "run", EXPORT("_ZN7derived3runEll"), .ends = ENDS_ENTRY },
+	[SLOT_ONE] = { .name = "slot_one", EXPORT("slot_one"), .ends = ENDS_ENTRY },
+	[SLOT_TWO] = { .name = "slot_two", EXPORT("slot_two"), .ends = ENDS_ENTRY },
+	[WORK] = { .name = "work", EXPORT("work"), .ends = ENDS_ENTRY },
 };
 
 static const struct constant_query constants[] = {
@@ -163,15 +163,15 @@ static void refusals(void)
 	static const struct locator tail_of_leaf = { .kind = LOCATE_EXPORT, .name = "leaf" };
 	static const struct locator wrong_caller = { .kind = LOCATE_EXPORT, .name = "leaf" };
 	const struct function_query asked[] = {
-		{ "none", ONE(.kind = LOCATE_STRING_REFERENCE, .name = "no such string here"), ENDS_ENTRY },
-		{ "many", ONE(.kind = LOCATE_STRING_REFERENCE, .name = "%ld"), ENDS_ENTRY },
-		{ "slot", ONE(.kind = LOCATE_VTABLE, .name = "7derived", .slot = 4000), ENDS_ENTRY },
-		{ "class", ONE(.kind = LOCATE_VTABLE, .name = "7missing", .slot = 0), ENDS_ENTRY },
-		{ "tail", ONE(.kind = LOCATE_TAIL_JUMP, .of = &tail_of_leaf), ENDS_ENTRY },
-		{ "caller", ONE(.kind = LOCATE_STRING_REFERENCE, .name = "the helper of the ", .called_by = &wrong_caller),
-		  ENDS_ENTRY },
-		{ "pattern", ONE(.kind = LOCATE_PATTERN, .name = "derived::nothing(*)"), ENDS_ENTRY },
-		{ "patterns", ONE(.kind = LOCATE_PATTERN, .name = "derived::*"), ENDS_ENTRY },
+		{ .name = "none", ONE(.kind = LOCATE_STRING_REFERENCE, .name = "no such string here"), .ends = ENDS_ENTRY },
+		{ .name = "many", ONE(.kind = LOCATE_STRING_REFERENCE, .name = "%ld"), .ends = ENDS_ENTRY },
+		{ .name = "slot", ONE(.kind = LOCATE_VTABLE, .name = "7derived", .slot = 4000), .ends = ENDS_ENTRY },
+		{ .name = "class", ONE(.kind = LOCATE_VTABLE, .name = "7missing", .slot = 0), .ends = ENDS_ENTRY },
+		{ .name = "tail", ONE(.kind = LOCATE_TAIL_JUMP, .of = &tail_of_leaf), .ends = ENDS_ENTRY },
+		{ .name = "caller", ONE(.kind = LOCATE_STRING_REFERENCE, .name = "the helper of the ", .called_by = &wrong_caller),
+		  .ends = ENDS_ENTRY },
+		{ .name = "pattern", ONE(.kind = LOCATE_PATTERN, .name = "derived::nothing(*)"), .ends = ENDS_ENTRY },
+		{ .name = "patterns", ONE(.kind = LOCATE_PATTERN, .name = "derived::*"), .ends = ENDS_ENTRY },
 	};
 	static const char *const why[] = { "no string", "functions refer to", "holds no function", "no class with",
 					   "does not end in a jump", "no call to it", "no symbol matches",
@@ -229,11 +229,11 @@ static void onnxruntime_module(void)
 {
 	static const struct locator slot_two = { .kind = LOCATE_VTABLE, .name = "N11onnxruntime16InferenceSessionE", .slot = 2 };
 	const struct function_query asked[] = {
-		{ "run",
-		  ONE(.kind = LOCATE_STRING_REFERENCE, .name = "Running with tag: ", .called_by = &slot_two), ENDS_EXITS,
-		  ALL_ARGUMENTS },
-		{ "free", ONE(.kind = LOCATE_VTABLE, .name = "N11onnxruntime16InferenceSessionE", .slot = 0), ENDS_ENTRY },
-		{ "load", ONE(.kind = LOCATE_STRING_REFERENCE, .name = "Initializing session."), ENDS_EXITS },
+		{ .name = "run",
+		  ONE(.kind = LOCATE_STRING_REFERENCE, .name = "Running with tag: ", .called_by = &slot_two), .ends = ENDS_EXITS,
+		  .needs = ALL_ARGUMENTS },
+		{ .name = "free", ONE(.kind = LOCATE_VTABLE, .name = "N11onnxruntime16InferenceSessionE", .slot = 0), .ends = ENDS_ENTRY },
+		{ .name = "load", ONE(.kind = LOCATE_STRING_REFERENCE, .name = "Initializing session."), .ends = ENDS_EXITS },
 	};
 	static const char *strings[] = { "Running with tag: ", "N11onnxruntime16InferenceSessionE" };
 	static const struct match_alternative core = { .strings = strings, .n_strings = 2 };
@@ -263,10 +263,10 @@ static void llama_library(void)
 	static const char *exports[] = { "llama_decode", "llama_free" };
 	static const struct match_alternative library = { .exports = exports, .n_exports = 2 };
 	const struct function_query asked[] = {
-		{ "decode", EXPORT("llama_decode"), ENDS_EXITS, 1u << EXPR_DI | 1u << EXPR_SP, 1u << EXPR_AX },
-		{ "inner", ONE(.kind = LOCATE_PATTERN, .name = "llama_context::decode(llama_batch*)"), ENDS_EXITS,
-		  1u << EXPR_DI | 1u << EXPR_SI },
-		{ "seq_rm", EXPORT("llama_memory_seq_rm"), ENDS_ENTRY, 1u << EXPR_DI | 1u << EXPR_SI },
+		{ .name = "decode", EXPORT("llama_decode"), .ends = ENDS_EXITS, .needs = 1u << EXPR_DI | 1u << EXPR_SP, .exit_needs = 1u << EXPR_AX },
+		{ .name = "inner", ONE(.kind = LOCATE_PATTERN, .name = "llama_context::decode(llama_batch*)"), .ends = ENDS_EXITS,
+		  .needs = 1u << EXPR_DI | 1u << EXPR_SI },
+		{ .name = "seq_rm", EXPORT("llama_memory_seq_rm"), .ends = ENDS_ENTRY, .needs = 1u << EXPR_DI | 1u << EXPR_SI },
 	};
 	const struct module_query all = { "llama.cpp", &library, 1, asked, COUNT(asked), NULL, 0, NULL };
 	const char *path = real_file("INFERMETER_LLAMA_LIBRARY", "libllama.so");

@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "resolve/reloc.h"
+
 #define NESTED_MAX 8
 
 bool found__not(struct found *found, const char *format, ...)
@@ -31,9 +33,11 @@ static bool calls(const struct elf_file *elf, uint64_t caller, uint64_t callee, 
 		struct fde called;
 		uint64_t target;
 
-		if (code.kind != CODE_CALL && code.kind != CODE_JMP)
+		if (code.kind == CODE_CALL || code.kind == CODE_JMP)
+			target = code__follow_stub(elf, code.target, NULL);
+		else if (code.kind != CODE_CALL_INDIRECT || !code.reference ||
+			 !reloc__value(elf, code.reference, &target))
 			continue;
-		target = code__follow_stub(elf, code.target, NULL);
 		if (target == callee)
 			return true;
 		if (through && target && target - fde.start >= fde.size && unwind__find(elf, target, &called) &&

@@ -114,7 +114,7 @@ static bool in_relr(const struct elf_file *elf, uint64_t slot)
 			base = word + 8;
 			continue;
 		}
-		if (slot >= base && slot - base < 8 * RELR_BITS && !(slot - base & 7))
+		if (slot >= base && slot - base < 8 * RELR_BITS && !((slot - base) & 7))
 			return word >> 1 >> (slot - base) / 8 & 1;
 		base += 8ull * RELR_BITS;
 	}
