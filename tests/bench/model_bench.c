@@ -16,7 +16,7 @@
 #include "model/model.h"
 #include "records.h"
 
-#define PROCESSES 50
+#define PROCESSES    50
 #define RING_RECORDS 4096 /* what is kept ready: as much as a ring buffer holds */
 
 static double seconds_since(uint64_t start_ns)

@@ -27,9 +27,9 @@ static const struct {
 	uint16_t tag;
 	size_t length;
 } fixed[] = {
-	{ WIRE_CALL, sizeof(struct wire_call) },	{ WIRE_LOAD, sizeof(struct wire_call) },
-	{ WIRE_FREE, sizeof(struct wire_free) },	{ WIRE_EXEC, sizeof(struct wire_life) },
-	{ WIRE_EXIT, sizeof(struct wire_life) },	{ WIRE_HELD, sizeof(struct wire_life) },
+	{ WIRE_CALL, sizeof(struct wire_call) },	   { WIRE_LOAD, sizeof(struct wire_call) },
+	{ WIRE_FREE, sizeof(struct wire_free) },	   { WIRE_EXEC, sizeof(struct wire_life) },
+	{ WIRE_EXIT, sizeof(struct wire_life) },	   { WIRE_HELD, sizeof(struct wire_life) },
 	{ WIRE_FACT_HOOK, sizeof(struct wire_fact_hook) }, { WIRE_FACT_PROCESS, sizeof(struct wire_fact_process) },
 	{ WIRE_FACT_LOSS, sizeof(struct wire_fact_loss) },
 };
@@ -101,7 +101,8 @@ static void texts_end(void)
 	struct wire_fact_hook hook = { .header = { .tag = WIRE_FACT_HOOK, .length = sizeof(hook) } };
 	struct wire_fact_process process = { .header = { .tag = WIRE_FACT_PROCESS, .length = sizeof(process) } };
 	char *const in_hook[] = { hook.runtime, hook.name, hook.version };
-	char *const in_process[] = { process.command, process.container, process.pod, process.namespace_, process.unit };
+	char *const in_process[] = { process.command, process.container, process.pod, process.namespace_,
+				     process.unit };
 
 	for (size_t i = 0; i < sizeof(in_hook) / sizeof(*in_hook); i++) {
 		memset(in_hook[i], 'x', WIRE_TEXT_MAX);

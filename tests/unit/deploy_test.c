@@ -14,7 +14,7 @@
 #include "records.h"
 
 #define DASHBOARD "deploy/grafana/infermeter.json"
-#define PROMTOOL "/usr/bin/promtool"
+#define PROMTOOL  "/usr/bin/promtool"
 
 static char *exposition;
 
@@ -37,7 +37,7 @@ static char *render_all(void)
 	snapshot = model__snapshot(feed.model, feed.time_ns);
 	snapshot->probes = &probe;
 	snapshot->n_probes = 1;
-	snapshot->self = (struct snapshot_self){ 1, 1, 1 };
+	snapshot->self = (struct snapshot_self) { 1, 1, 1 };
 	prometheus__render(snapshot, &text);
 	snapshot__free(snapshot);
 	model__free(feed.model);
@@ -102,8 +102,10 @@ static int check_names(const char *text)
 /* Adds the expression to a rules file, with Grafana's variables filled in. */
 static void add_rule(struct text *rules, const char *expression, int number)
 {
-	static const char *const variables[][2] = { { "$__rate_interval", "1m" }, { "$__range", "1h" },
-						    { "$instance", ".*" },	  { "$runtime", ".*" },
+	static const char *const variables[][2] = { { "$__rate_interval", "1m" },
+						    { "$__range", "1h" },
+						    { "$instance", ".*" },
+						    { "$runtime", ".*" },
 						    { "$model", ".*" } };
 
 	text__printf(rules, "  - record: rule%d\n    expr: '", number);

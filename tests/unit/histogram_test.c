@@ -23,7 +23,8 @@ static void bucket_holds_its_value(void)
 	int wrong = 0;
 
 	for (int i = 0; i < VALUES_N; i++) {
-		const double value = ldexp(1 + (double)(random_next(&seed) >> 11) * 0x1p-53, (int)(random_next(&seed) % 100) - 50);
+		const double value =
+			ldexp(1 + (double)(random_next(&seed) >> 11) * 0x1p-53, (int)(random_next(&seed) % 100) - 50);
 		const int32_t index = histogram__index(value);
 
 		wrong += !(histogram__upper(index - 1) < value && value <= histogram__upper(index));
@@ -89,7 +90,8 @@ static void agrees_with_brute_force(void)
 
 		CHECK(error <= 0.044);
 	}
-	CHECK(histogram__quantile(&histogram, 0) == values[0] && histogram__quantile(&histogram, 1) == values[VALUES_N - 1]);
+	CHECK(histogram__quantile(&histogram, 0) == values[0] &&
+	      histogram__quantile(&histogram, 1) == values[VALUES_N - 1]);
 	CHECK(histogram__memory(&histogram) < 3000);
 	histogram__clear(&histogram);
 	CHECK_INT(histogram__memory(&histogram), 0);
@@ -100,8 +102,8 @@ static void bounds_are_inclusive(void)
 	struct histogram histogram;
 
 	/* Each bound of T, as it comes from nanoseconds, is inside its bucket; a nanosecond more is not. */
-	static const uint64_t bounds_ns[] = { 50000,	 100000,    250000,    500000,	  1000000,   2500000,
-					      5000000,	 10000000,  25000000,  50000000,  100000000, 250000000,
+	static const uint64_t bounds_ns[] = { 50000,	 100000,     250000,	 500000,     1000000,	 2500000,
+					      5000000,	 10000000,   25000000,	 50000000,   100000000,	 250000000,
 					      500000000, 1000000000, 2500000000, 5000000000, 10000000000 };
 
 	CHECK_INT(histogram_bounds_execution.n, 17);

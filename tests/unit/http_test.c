@@ -158,7 +158,7 @@ static void refuses(void)
 	CHECK(strstr(ASK("PUT", "/nothing", ""), " 405 ") != NULL);
 	CHECK_INT(calls, 0);
 	ask("this is no HTTP\r\n\r\n");
-	ask("GET /hello HTTP/1.1\r\nConnection: close\r\n\r\n"); /* no Host */
+	ask("GET /hello HTTP/1.1\r\nConnection: close\r\n\r\n");	    /* no Host */
 	CHECK(ends_with(ASK("GET", "/hello", ""), "context /hello - -\n")); /* it lives */
 	stop();
 }
@@ -272,12 +272,30 @@ static int parse(const char *text)
 
 static void addresses(void)
 {
-	static const char *const good[] = { "127.0.0.1:9464", "0.0.0.0:0", ":80", "localhost:65535", "[::1]:9999", "[::]:0" };
-	static const char *const bad[] = { "",		 "9464",	"127.0.0.1",	 "127.0.0.1:",	 "127.0.0.1:65536",
-					   "127.0.0.1:-1", "127.0.0.1:+1", "127.0.0.1:1x", "127.0.0.1: 1", "1.2.3:4",
-					   "::1:80",	 "[::1]",	"[::1:80",	 "[127.0.0.1]:80", "[]:80", "example.org:80",
-					   "127.0.0.1:000080", "]:1", "[:1",
-					   "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa:80" };
+	static const char *const good[] = { "127.0.0.1:9464",  "0.0.0.0:0",  ":80",
+					    "localhost:65535", "[::1]:9999", "[::]:0" };
+	static const char *const bad[] = {
+		"",
+		"9464",
+		"127.0.0.1",
+		"127.0.0.1:",
+		"127.0.0.1:65536",
+		"127.0.0.1:-1",
+		"127.0.0.1:+1",
+		"127.0.0.1:1x",
+		"127.0.0.1: 1",
+		"1.2.3:4",
+		"::1:80",
+		"[::1]",
+		"[::1:80",
+		"[127.0.0.1]:80",
+		"[]:80",
+		"example.org:80",
+		"127.0.0.1:000080",
+		"]:1",
+		"[:1",
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa:80"
+	};
 	struct sockaddr_storage address;
 	socklen_t length;
 

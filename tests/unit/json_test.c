@@ -15,8 +15,8 @@ static const cJSON *at(const cJSON *json, const char *path)
 
 	snprintf(copy, sizeof(copy), "%s", path);
 	while (json && (name = strsep(&rest, "/")))
-		json = *name >= '0' && *name <= '9' ? cJSON_GetArrayItem(json, atoi(name)) :
-						      cJSON_GetObjectItemCaseSensitive(json, name);
+		json = *name >= '0' && *name <= '9' ? cJSON_GetArrayItem(json, atoi(name))
+						    : cJSON_GetObjectItemCaseSensitive(json, name);
 	return json;
 }
 
@@ -107,7 +107,8 @@ static void targets(void)
 		{ "/usr/lib/lib\xff\xc3\xa8.so", "onnxruntime", "1.17.0", true, NULL, hooks, 2 },
 		{ "/usr/lib/b.so", "llama.cpp", "", false, "stripped", NULL, 0 },
 	};
-	const struct target all[] = { { 7, "python3", "web", "", NULL, "", modules, 2 }, { 8, NULL, "", "", "", "", NULL, 0 } };
+	const struct target all[] = { { 7, "python3", "web", "", NULL, "", modules, 2 },
+				      { 8, NULL, "", "", "", "", NULL, 0 } };
 	char *text = json__targets(all, 2);
 	cJSON *json = cJSON_Parse(text);
 
@@ -149,13 +150,15 @@ static void calls(void)
 
 	setenv("TZ", "UTC", 1);
 	call_line__json(&call, &text);
-	CHECK_STR(text.data, "{\"time\":1700000000.123456789,\"kind\":\"execution\",\"model\":\"bert.onnx\",\"runtime\":"
-			     "\"onnxruntime\",\"unit\":\"ml.service\",\"hook\":\"run\",\"pid\":4242,\"tid\":4243,\"command\":"
-			     "\"python3\",\"duration_seconds\":0.001234567,\"outcome\":\"status\",\"status\":-3,\"batch\":8}\n");
+	CHECK_STR(text.data,
+		  "{\"time\":1700000000.123456789,\"kind\":\"execution\",\"model\":\"bert.onnx\",\"runtime\":"
+		  "\"onnxruntime\",\"unit\":\"ml.service\",\"hook\":\"run\",\"pid\":4242,\"tid\":4243,\"command\":"
+		  "\"python3\",\"duration_seconds\":0.001234567,\"outcome\":\"status\",\"status\":-3,\"batch\":8}\n");
 	text__free(&text);
 	call_line__text(&call, &text);
-	CHECK_STR(text.data, "22:13:20.123456  4242/4243        python3          onnxruntime   bert.onnx                       "
-			     "1.23 ms  failed  status -3  batch 8\n");
+	CHECK_STR(text.data,
+		  "22:13:20.123456  4242/4243        python3          onnxruntime   bert.onnx                       "
+		  "1.23 ms  failed  status -3  batch 8\n");
 	text__free(&text);
 	call.load = true;
 	call.outcome = CALL_OK;

@@ -7,12 +7,12 @@
 #include "check.h"
 #include "records.h"
 
-#define RUN_HOOK 1
-#define LOAD_HOOK 2
-#define FREE_HOOK 3
+#define RUN_HOOK    1
+#define LOAD_HOOK   2
+#define FREE_HOOK   3
 #define DERIVE_HOOK 4
-#define OTHER_RUN 5
-#define OTHER_LOAD 6
+#define OTHER_RUN   5
+#define OTHER_LOAD  6
 
 static const struct wire_process one = { 100, 1, 5000 };
 
@@ -317,7 +317,10 @@ static void facts_of_processes(void)
 	feed__call(&feed, one, 0x1000, RUN_HOOK);
 	feed__handle(&feed, two, 0x1000, 0, LOAD_HOOK, "m");
 	feed__call(&feed, two, 0x1000, RUN_HOOK);
-	feed__process(&feed, two, "serv\xff""er", "batch", "ml.service"); /* too late for the first call */
+	feed__process(&feed, two,
+		      "serv\xff"
+		      "er",
+		      "batch", "ml.service"); /* too late for the first call */
 	feed__call(&feed, two, 0x1000, RUN_HOOK);
 	feed__call(&feed, two, 0x1000, RUN_HOOK);
 	snapshot = model__snapshot(feed.model, feed.time_ns);
@@ -335,9 +338,9 @@ static void calls_in_flight(void)
 {
 	struct feed feed = begin(NULL);
 	struct model_in_flight calls[] = {
-		{ one, 0x1000, 10000000, RUN_HOOK, 1 }, { one, 0x1000, 8000000, RUN_HOOK, 2 },
-		{ one, 0x2000, 9000000, RUN_HOOK, 3 },	{ one, 0x9999, 7000000, RUN_HOOK, 4 },
-		{ one, 0x9999, 7500000, OTHER_RUN, 5 }, { one, 0x9998, 6500000, OTHER_RUN, 6 },
+		{ one, 0x1000, 10000000, RUN_HOOK, 1 },		{ one, 0x1000, 8000000, RUN_HOOK, 2 },
+		{ one, 0x2000, 9000000, RUN_HOOK, 3 },		{ one, 0x9999, 7000000, RUN_HOOK, 4 },
+		{ one, 0x9999, 7500000, OTHER_RUN, 5 },		{ one, 0x9998, 6500000, OTHER_RUN, 6 },
 		{ process_of(300, 1, 1), 0x1, 1, RUN_HOOK, 6 },
 	};
 	struct snapshot *snapshot;
@@ -354,7 +357,7 @@ static void calls_in_flight(void)
 	CHECK_INT(row_of(snapshot, "b", NULL)->in_flight, 1);
 	CHECK_INT(row_of(snapshot, "b", NULL)->oldest_in_flight_ns, 11000000);
 	CHECK_INT(row_of(snapshot, "gone", NULL)->in_flight, 0); /* ended meanwhile */
-	CHECK_INT(snapshot->n_models, 5); /* and two unknown ones, by runtime */
+	CHECK_INT(snapshot->n_models, 5);			 /* and two unknown ones, by runtime */
 	for (size_t i = 0; i < snapshot->n_models; i++) {
 		row = snapshot->models + i;
 		if (!row->gauges_only)
@@ -415,7 +418,8 @@ static void gauges_go_after_one_more_scrape(void)
 static void losses_never_go_back(void)
 {
 	struct feed feed = begin(NULL);
-	struct wire_fact_loss loss = { .header = feed__header(&feed, WIRE_FACT_LOSS, sizeof(loss), process_of(0, 0, 0)) };
+	struct wire_fact_loss loss = { .header =
+					       feed__header(&feed, WIRE_FACT_LOSS, sizeof(loss), process_of(0, 0, 0)) };
 	struct snapshot *snapshot;
 
 	for (int i = 0; i < 16; i++)

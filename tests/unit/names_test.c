@@ -31,12 +31,12 @@ static void texts_become_valid(void)
 	CHECK_STR(label("\xe6\xa8\xa1\xe5\x9e\x8b"), "\xe6\xa8\xa1\xe5\x9e\x8b");
 	CHECK_STR(label("\xf0\x9f\x90\xab"), "\xf0\x9f\x90\xab");
 	CHECK_STR(label("a\xffz"), "a_z");
-	CHECK_STR(label("a\xc3"), "a_");		   /* cut off */
-	CHECK_STR(label("\xc0\xaf"), "__");		   /* over-long '/' */
-	CHECK_STR(label("\xe0\x80\xaf"), "___");	   /* over-long */
-	CHECK_STR(label("\xed\xa0\x80"), "___");	   /* a surrogate */
-	CHECK_STR(label("\xf4\x90\x80\x80"), "____");	   /* above U+10FFFF */
-	CHECK_STR(label("\xc2\x85x"), "__x");		   /* a C1 control */
+	CHECK_STR(label("a\xc3"), "a_");	      /* cut off */
+	CHECK_STR(label("\xc0\xaf"), "__");	      /* over-long '/' */
+	CHECK_STR(label("\xe0\x80\xaf"), "___");      /* over-long */
+	CHECK_STR(label("\xed\xa0\x80"), "___");      /* a surrogate */
+	CHECK_STR(label("\xf4\x90\x80\x80"), "____"); /* above U+10FFFF */
+	CHECK_STR(label("\xc2\x85x"), "__x");	      /* a C1 control */
 	CHECK_STR(label("a\nb\tc\x7f\x1b"), "a_b_c__");
 }
 

@@ -8,7 +8,7 @@
 #include "check.h"
 #include "records.h"
 
-#define RUN_HOOK 1
+#define RUN_HOOK  1
 #define LOAD_HOOK 2
 
 /* A model with every kind of call, one not called yet, and one whose name needs escaping. */
@@ -59,7 +59,7 @@ static char *render(struct feed *feed)
 
 	snapshot->probes = probes;
 	snapshot->n_probes = 4;
-	snapshot->self = (struct snapshot_self){ 1500000000, 12345678, 1699999999500000000 };
+	snapshot->self = (struct snapshot_self) { 1500000000, 12345678, 1699999999500000000 };
 	snapshot__add_decode(snapshot, &decode);
 	prometheus__render(snapshot, &text);
 	snapshot__free(snapshot);
@@ -86,7 +86,7 @@ static void exact_lines(void)
 	static const char *const lines[] = {
 #define BERT "model=\"bert.onnx\",runtime=\"onnxruntime\",container=\"web\""
 #define IDLE "model=\"idle.onnx\",runtime=\"onnxruntime\",container=\"web\""
-#define ODD "model=\"a\\\"b\\\\c\",runtime=\"onnxruntime\""
+#define ODD  "model=\"a\\\"b\\\\c\",runtime=\"onnxruntime\""
 		"# TYPE infermeter_executions_total counter",
 		"infermeter_executions_total{" BERT "} 11",
 		"infermeter_executions_total{" IDLE "} 0",
@@ -222,7 +222,8 @@ static void promtool_accepts_it(void)
 
 static void numbers(void)
 {
-	static const double values[] = { 0, 1, 0.1, 1e-9, 5e-05, 1.0 / 3, 123456789.123456789, 1e300, 4.9e-324, 1700000000.5 };
+	static const double values[] = { 0,	1,	  0.1,	       1e-9, 5e-05, 1.0 / 3, 123456789.123456789,
+					 1e300, 4.9e-324, 1700000000.5 };
 	struct text text = { 0 };
 	uint64_t seed = 4;
 	char *empty;

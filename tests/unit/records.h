@@ -30,17 +30,20 @@ static inline void feed__bytes(struct feed *feed, const void *bytes, size_t size
 		stream_writer__write(feed->stream, &record);
 }
 
-static inline struct wire_header feed__header(struct feed *feed, uint16_t tag, size_t length, struct wire_process process)
+static inline struct wire_header feed__header(struct feed *feed, uint16_t tag, size_t length,
+					      struct wire_process process)
 {
 	feed->time_ns += 1000;
-	return (struct wire_header){
-		.tag = tag, .length = (uint16_t)length, .tid = process.tgid, .time_ns = feed->time_ns, .process = process
-	};
+	return (struct wire_header) { .tag = tag,
+				      .length = (uint16_t)length,
+				      .tid = process.tgid,
+				      .time_ns = feed->time_ns,
+				      .process = process };
 }
 
 static inline struct wire_process process_of(uint32_t tgid, uint32_t exec_id, uint64_t start_ns)
 {
-	return (struct wire_process){ tgid, exec_id, start_ns };
+	return (struct wire_process) { tgid, exec_id, start_ns };
 }
 
 static inline void feed__hook(struct feed *feed, uint32_t id, uint16_t means, const char *runtime, const char *version)
@@ -88,7 +91,8 @@ static inline void feed__handle(struct feed *feed, struct wire_process process, 
 }
 
 /* A call of a batch of 1 that took 1 ms; change what differs. */
-static inline struct wire_call feed__call_of(struct feed *feed, struct wire_process process, uint64_t handle, uint32_t hook)
+static inline struct wire_call feed__call_of(struct feed *feed, struct wire_process process, uint64_t handle,
+					     uint32_t hook)
 {
 	struct wire_call call = {
 		.header = feed__header(feed, WIRE_CALL, sizeof(call), process),
@@ -111,9 +115,9 @@ static inline void feed__call(struct feed *feed, struct wire_process process, ui
 
 static inline void feed__free(struct feed *feed, struct wire_process process, uint64_t handle, uint32_t hook)
 {
-	const struct wire_free record = {
-		.header = feed__header(feed, WIRE_FREE, sizeof(record), process), .handle = handle, .hook = hook
-	};
+	const struct wire_free record = { .header = feed__header(feed, WIRE_FREE, sizeof(record), process),
+					  .handle = handle,
+					  .hook = hook };
 
 	feed__bytes(feed, &record, sizeof(record));
 }
@@ -127,7 +131,8 @@ static inline void feed__life(struct feed *feed, uint16_t tag, struct wire_proce
 }
 
 /* The row of a model in a snapshot, or NULL. container may be NULL: any. */
-static inline const struct snapshot_model *row_of(const struct snapshot *snapshot, const char *model, const char *container)
+static inline const struct snapshot_model *row_of(const struct snapshot *snapshot, const char *model,
+						  const char *container)
 {
 	for (size_t i = 0; i < snapshot->n_models; i++)
 		if (strcmp(snapshot->models[i].labels.model, model) == 0 &&

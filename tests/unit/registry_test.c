@@ -5,12 +5,12 @@
 #include "check.h"
 #include "records.h"
 
-#define RUN_HOOK 1
-#define LOAD_HOOK 2
-#define FREE_HOOK 3
+#define RUN_HOOK    1
+#define LOAD_HOOK   2
+#define FREE_HOOK   3
 #define DERIVE_HOOK 4
-#define OTHER_RUN 5
-#define OTHER_LOAD 6
+#define OTHER_RUN   5
+#define OTHER_LOAD  6
 
 static struct feed begin(void)
 {
@@ -84,7 +84,7 @@ static void derived_handles_share_the_parents_model(void)
 	feed__handle(&feed, p, 0x1000, 0, LOAD_HOOK, "weights");
 	feed__handle(&feed, p, 0x2000, 0x1000, DERIVE_HOOK, NULL);
 	feed__handle(&feed, p, 0x3000, 0x1000, DERIVE_HOOK, "context 2"); /* the parent's name holds */
-	feed__handle(&feed, p, 0x4000, 0x2000, DERIVE_HOOK, NULL);	   /* from one that was derived */
+	feed__handle(&feed, p, 0x4000, 0x2000, DERIVE_HOOK, NULL);	  /* from one that was derived */
 	for (uint64_t handle = 0x1000; handle <= 0x4000; handle += 0x1000)
 		feed__call(&feed, p, handle, RUN_HOOK);
 	CHECK_INT(executions_of(feed.model, "weights"), 4);
@@ -262,7 +262,8 @@ static void agrees_with_brute_force(void)
 		life[i] = process_of(i + 1, 1, 1);
 	for (int step = 0; step < STEPS; step++) {
 		const uint64_t r = random_next(&seed);
-		const int pid = (int)(r % PIDS), slot = (int)(r >> 8) & (ADDRESSES - 1), name = (int)((r >> 16) % NAMES);
+		const int pid = (int)(r % PIDS), slot = (int)(r >> 8) & (ADDRESSES - 1),
+			  name = (int)((r >> 16) % NAMES);
 		const uint64_t address = 0x1000 + (uint64_t)slot * 16;
 		const char text[2] = { (char)('a' + name), 0 };
 		const unsigned int what = (unsigned int)(r >> 32) % 100;

@@ -5,7 +5,7 @@
 #include "check.h"
 #include "records.h"
 
-#define RUN_HOOK 1
+#define RUN_HOOK  1
 #define LOAD_HOOK 2
 
 static struct feed begin(unsigned int max)

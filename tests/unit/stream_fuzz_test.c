@@ -70,7 +70,8 @@ static void damaged_streams(void)
 		for (uint64_t flips = random_next(&seed) % 16; flips; flips--)
 			bad[random_next(&seed) % size] ^= (uint8_t)(1 << random_next(&seed) % 8);
 		if (random_next(&seed) % 8 == 0)
-			memset(bad + random_next(&seed) % size / 2, (int)random_next(&seed), random_next(&seed) % (size / 2));
+			memset(bad + random_next(&seed) % size / 2, (int)random_next(&seed),
+			       random_next(&seed) % (size / 2));
 		LLVMFuzzerTestOneInput(bad, length);
 	}
 	unlink(path);
@@ -79,11 +80,12 @@ static void damaged_streams(void)
 /* Records with any bits, past the check sums, into one model that lives on. */
 static void damaged_records(void)
 {
-	static const size_t lengths[] = { sizeof(struct wire_call), sizeof(struct wire_handle), sizeof(struct wire_free),
-					  sizeof(struct wire_life), sizeof(struct wire_fact_hook),
-					  sizeof(struct wire_fact_process), sizeof(struct wire_fact_loss) };
-	static const uint16_t tags[] = { WIRE_CALL, WIRE_LOAD, WIRE_HANDLE, WIRE_FREE,	    WIRE_EXEC,	      WIRE_EXIT,
-					 WIRE_HELD, WIRE_FACT_HOOK, WIRE_FACT_PROCESS, WIRE_FACT_LOSS };
+	static const size_t lengths[] = { sizeof(struct wire_call),	 sizeof(struct wire_handle),
+					  sizeof(struct wire_free),	 sizeof(struct wire_life),
+					  sizeof(struct wire_fact_hook), sizeof(struct wire_fact_process),
+					  sizeof(struct wire_fact_loss) };
+	static const uint16_t tags[] = { WIRE_CALL, WIRE_LOAD, WIRE_HANDLE,    WIRE_FREE,	  WIRE_EXEC,
+					 WIRE_EXIT, WIRE_HELD, WIRE_FACT_HOOK, WIRE_FACT_PROCESS, WIRE_FACT_LOSS };
 	const struct model_options options = { .max_models = 20 };
 	struct model *model = model__new(&options);
 	uint64_t seed = 77, bytes[128];
@@ -98,8 +100,8 @@ static void damaged_records(void)
 		memset(bytes, 0, sizeof(bytes));
 		for (size_t i = 0; i < sizeof(bytes) / 8; i++)
 			if (random_next(&seed) % 3)
-				bytes[i] = random_next(&seed) % 4 ? random_next(&seed) & 0x0003000300030003 :
-								    random_next(&seed);
+				bytes[i] = random_next(&seed) % 4 ? random_next(&seed) & 0x0003000300030003
+								  : random_next(&seed);
 		header->tag = tags[random_next(&seed) % 10];
 		header->length = random_next(&seed) % 50 ? (uint16_t)size : (uint16_t)random_next(&seed);
 		copy = malloc(size); /* ends where it ends */

@@ -13,7 +13,7 @@
 #include "export/prometheus.h"
 #include "records.h"
 
-#define RUN_HOOK 1
+#define RUN_HOOK  1
 #define LOAD_HOOK 2
 #define FREE_HOOK 3
 #define OFFSET_NS 1700000000123456789
@@ -157,7 +157,8 @@ static off_t write_lives(uint32_t n)
 	struct stat file;
 
 	for (uint32_t i = 0; i < n; i++) {
-		const struct wire_life life = { .header = { .tag = WIRE_EXIT, .length = sizeof(life), .process.tgid = i } };
+		const struct wire_life life = { .header = {
+							.tag = WIRE_EXIT, .length = sizeof(life), .process.tgid = i } };
 		const struct record record = { .tag = WIRE_EXIT, .life = &life };
 
 		CHECK_INT(stream_writer__write(writer, &record), 0);

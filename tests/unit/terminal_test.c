@@ -88,13 +88,15 @@ static size_t widest(const struct text *text)
 
 static void models(void)
 {
-	static const char wanted[] =
-		"MODEL                                                RUNTIME      CALLS  FAILED      P50      P95      P99    BATCH"
-		"  IN FLIGHT  PROC\n"
-		"bert-base-uncased-finetuned-for-something-long.onnx  onnxruntime     23       0  2.00 ms  2.00 ms  2.00 ms  1.30 / 8"
-		"          0     1\n"
-		"模型.onnx                                            onnxruntime      1       0  1.00 ms  1.00 ms  1.00 ms         1"
-		"          0     1\n";
+	static const char wanted[] = "MODEL                                                RUNTIME      CALLS  FAILED  "
+				     "    P50      P95      P99    BATCH"
+				     "  IN FLIGHT  PROC\n"
+				     "bert-base-uncased-finetuned-for-something-long.onnx  onnxruntime     23       0  "
+				     "2.00 ms  2.00 ms  2.00 ms  1.30 / 8"
+				     "          0     1\n"
+				     "模型.onnx                                            onnxruntime      1       0  "
+				     "1.00 ms  1.00 ms  1.00 ms         1"
+				     "          0     1\n";
 	struct feed feed = begin();
 	struct snapshot *snapshot = model__snapshot(feed.model, 1000000000);
 	struct terminal_options options = { 0 };
@@ -111,7 +113,7 @@ static void models(void)
 		CHECK(strstr(text.data, "onnx") != NULL);
 		text__free(&text);
 	}
-	options = (struct terminal_options){ .width = 100, .color = true };
+	options = (struct terminal_options) { .width = 100, .color = true };
 	terminal__models(snapshot, NULL, &options, &text);
 	CHECK(strstr(text.data, "\x1b[1mMODEL\x1b[0m") != NULL);
 	text__free(&text);
@@ -159,7 +161,8 @@ static void losses(void)
 	snapshot__add_count(snapshot, SNAPSHOT_UNMATCHED, "nested", 5);
 	snapshot->series_dropped = 2;
 	terminal__losses(snapshot, &text);
-	CHECK_STR(text.data, "events lost (ring_full): 12.3 k\nmodels beyond the limit: 2; counted together as _other\n");
+	CHECK_STR(text.data,
+		  "events lost (ring_full): 12.3 k\nmodels beyond the limit: 2; counted together as _other\n");
 	text__free(&text);
 	snapshot__free(snapshot);
 	model__free(feed.model);
@@ -169,7 +172,8 @@ static void targets(void)
 {
 	const struct target_hook hooks[] = {
 		{ "run", true, "export" },
-		{ "load", false, "the function that refers to the string \"Load model from \" was not found in this file" },
+		{ "load", false,
+		  "the function that refers to the string \"Load model from \" was not found in this file" },
 	};
 	const struct target_module modules[] = {
 		{ "/usr/lib/libonnxruntime.so.1.17.0", "onnxruntime", "1.17.0", true, NULL, hooks, 2 },
@@ -183,7 +187,8 @@ static void targets(void)
 	CHECK_STR(text.data, "7 python3  pod prod/pod-1  container web\n"
 			     "  /usr/lib/libonnxruntime.so.1.17.0\n"
 			     "    onnxruntime 1.17.0: watched, 1 of 2 probes attached\n"
-			     "      missing  load: the function that refers to the string \"Load model from \" was not found in this "
+			     "      missing  load: the function that refers to the string \"Load model from \" was not "
+			     "found in this "
 			     "file\n"
 			     "  /usr/lib/libllama.so\n"
 			     "    llama.cpp: not watched: it is stripped\n");

@@ -16,23 +16,23 @@
 struct record {
 	enum wire_tag tag;
 	union {
-		const struct wire_header *header;	/* any tag */
-		const struct wire_call *call;		/* WIRE_CALL, WIRE_LOAD */
-		const struct wire_handle *handle;	/* WIRE_HANDLE: only name_length bytes of name[] may be read */
-		const struct wire_free *freed;		/* WIRE_FREE */
-		const struct wire_life *life;		/* WIRE_EXEC, WIRE_EXIT, WIRE_HELD */
-		const struct wire_fact_hook *hook;	/* WIRE_FACT_HOOK */
-		const struct wire_fact_process *process;/* WIRE_FACT_PROCESS */
-		const struct wire_fact_loss *loss;	/* WIRE_FACT_LOSS */
+		const struct wire_header *header;	 /* any tag */
+		const struct wire_call *call;		 /* WIRE_CALL, WIRE_LOAD */
+		const struct wire_handle *handle;	 /* WIRE_HANDLE: only name_length bytes of name[] may be read */
+		const struct wire_free *freed;		 /* WIRE_FREE */
+		const struct wire_life *life;		 /* WIRE_EXEC, WIRE_EXIT, WIRE_HELD */
+		const struct wire_fact_hook *hook;	 /* WIRE_FACT_HOOK */
+		const struct wire_fact_process *process; /* WIRE_FACT_PROCESS */
+		const struct wire_fact_loss *loss;	 /* WIRE_FACT_LOSS */
 	};
 };
 
 /* Why a record was refused. */
 enum decode_error {
-	DECODE_SIZE,	/* fewer bytes than its length says, not a multiple of 8, or not 8-byte aligned in memory */
-	DECODE_TAG,	/* no such record */
-	DECODE_LENGTH,	/* a length that its tag cannot have */
-	DECODE_TEXT,	/* a name longer than its room, or a text without its NUL */
+	DECODE_SIZE,   /* fewer bytes than its length says, not a multiple of 8, or not 8-byte aligned in memory */
+	DECODE_TAG,    /* no such record */
+	DECODE_LENGTH, /* a length that its tag cannot have */
+	DECODE_TEXT,   /* a name longer than its room, or a text without its NUL */
 	DECODE_ERRORS
 };
 

@@ -12,10 +12,10 @@
 
 #include "base/log.h"
 
-#define MAGIC "INFRMTR\n"
-#define FRAME_MARK 0xf12eu
+#define MAGIC	    "INFRMTR\n"
+#define FRAME_MARK  0xf12eu
 #define BUFFER_SIZE (64 * 1024)
-#define RECORD_MAX 1024 /* longest record that a frame can hold */
+#define RECORD_MAX  1024 /* longest record that a frame can hold */
 
 /* The sizes are those of the writer: a reader compiled with others must not guess. */
 struct file_header {
@@ -65,7 +65,7 @@ static uint32_t checksum(const struct frame *frame, const void *record)
 
 struct stream_writer {
 	int fd;
-	int error; /* the first one, -errno */
+	int error;	      /* the first one, -errno */
 	size_t used, records; /* in buffer */
 	uint64_t lost;
 	char *path;
@@ -205,10 +205,12 @@ static const char *check_header(const struct file_header *header, size_t got, ch
 	if (got < sizeof(*header) || memcmp(header->magic, MAGIC, sizeof(header->magic)) != 0)
 		snprintf(why, size, "not a stream that --save wrote");
 	else if (header->version != ours.version || header->wire_version != ours.wire_version)
-		snprintf(why, size, "written by another version of infermeter (stream %u, records %u; this one reads %u, %u)",
+		snprintf(why, size,
+			 "written by another version of infermeter (stream %u, records %u; this one reads %u, %u)",
 			 header->version, header->wire_version, ours.version, ours.wire_version);
 	else if (memcmp(&header->header_size, &ours.header_size,
-			offsetof(struct file_header, realtime_offset_ns) - offsetof(struct file_header, header_size)) != 0)
+			offsetof(struct file_header, realtime_offset_ns) - offsetof(struct file_header, header_size)) !=
+		 0)
 		snprintf(why, size, "its records have other sizes than this infermeter's: written by another build");
 	else
 		return NULL;

@@ -39,9 +39,9 @@ int stream_writer__close(struct stream_writer *writer);
 /* What reading found so far. */
 struct stream_stats {
 	uint64_t records;
-	uint64_t bytes_skipped;		/* damaged, in the middle */
-	uint64_t bytes_cut;		/* a last frame that is not whole: the writer was killed, or still writes */
-	struct decode_counts decode;	/* whole frames with a record that is none */
+	uint64_t bytes_skipped;	     /* damaged, in the middle */
+	uint64_t bytes_cut;	     /* a last frame that is not whole: the writer was killed, or still writes */
+	struct decode_counts decode; /* whole frames with a record that is none */
 };
 
 /*

@@ -11,11 +11,11 @@
 #include "export/table.h"
 #include "export/terminal.h"
 
-#define TIME_WIDTH 15
-#define PROCESS_WIDTH 15
-#define COMMAND_WIDTH 15
-#define RUNTIME_WIDTH 12
-#define MODEL_WIDTH 28
+#define TIME_WIDTH     15
+#define PROCESS_WIDTH  15
+#define COMMAND_WIDTH  15
+#define RUNTIME_WIDTH  12
+#define MODEL_WIDTH    28
 #define DURATION_WIDTH 9
 
 /* text in width columns, cut or filled, and two spaces. */

@@ -28,14 +28,14 @@ struct http_response {
 	const char *type;	/* Content-Type; static text. NULL: text/plain; charset=utf-8 */
 	const char *encoding;	/* Content-Encoding; static text. NULL: none */
 	char *body;		/* malloc'd: taken over and freed. NULL with length 0: empty */
-	const char *fixed_body;	/* instead of body: bytes that outlive the server, not copied */
+	const char *fixed_body; /* instead of body: bytes that outlive the server, not copied */
 	size_t length;
 };
 
 typedef void http_fn(void *context, const struct http_request *request, struct http_response *response);
 
 struct http_route {
-	const char *path;	/* all of it: "/metrics" */
+	const char *path; /* all of it: "/metrics" */
 	http_fn *fn;
 };
 

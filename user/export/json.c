@@ -20,7 +20,12 @@ void json__add_text(cJSON *object, const char *name, const char *text)
 	string = cJSON_AddStringToObject(object, name, text);
 	/* Paths and commands are bytes of strangers; labels are clean already. What is no ASCII is kept only if it is UTF-8. */
 	for (unsigned char *at = string ? (unsigned char *)string->valuestring : NULL; at && *at;) {
-		const size_t bytes = *at < 0x80 ? 1 : *at < 0xc2 ? 0 : *at < 0xe0 ? 2 : *at < 0xf0 ? 3 : *at < 0xf5 ? 4 : 0;
+		const size_t bytes = *at < 0x80	  ? 1
+				     : *at < 0xc2 ? 0
+				     : *at < 0xe0 ? 2
+				     : *at < 0xf0 ? 3
+				     : *at < 0xf5 ? 4
+						  : 0;
 		size_t good = bytes ? 1 : 0;
 
 		while (good && good < bytes && (at[good] & 0xc0) == 0x80)

@@ -9,7 +9,7 @@
 #define JSON_CONTENT_TYPE "application/json"
 
 /* Each returns malloc'd text that ends with a newline, or NULL when there is no memory. The caller frees it. */
-char *json__models(const struct snapshot *snapshot);		/* {"time": …, "models": [ … ], "agent": { … }} */
-char *json__targets(const struct target *targets, size_t n);	/* {"targets": [ … ]} */
+char *json__models(const struct snapshot *snapshot);	     /* {"time": …, "models": [ … ], "agent": { … }} */
+char *json__targets(const struct target *targets, size_t n); /* {"targets": [ … ]} */
 
 #endif

@@ -85,7 +85,8 @@ static const struct family families[] = {
 	{ "inferences_total", "counter", "Rows that successful executions computed: the sum of their batch sizes.",
 	  inferences },
 	{ "execution_batch_unknown_total", "counter",
-	  "Successful executions whose batch size could not be read: missing in execution_batch_size and inferences_total.",
+	  "Successful executions whose batch size could not be read: missing in execution_batch_size and "
+	  "inferences_total.",
 	  batch_unknown },
 	{ "execution_tokens_total", "counter",
 	  "Tokens that successful executions computed, prompt and generated together.", tokens },
@@ -105,9 +106,12 @@ static const struct family counts[SNAPSHOT_COUNTS] = {
 	[SNAPSHOT_LOST] = { "events_lost_total", "counter",
 			    "Events that happened and are missing in the metrics, by where they were lost.", NULL },
 	[SNAPSHOT_UNMATCHED] = { "events_unmatched_total", "counter",
-				 "Events that are no execution, or had no matching other end: exit (the call began before "
-				 "the probes), unwound (left without a return), abandoned (the thread or program ended inside "
-				 "the call), nested (inner calls, part of the outer one), ignored (refused by the runtime "
+				 "Events that are no execution, or had no matching other end: exit (the call began "
+				 "before "
+				 "the probes), unwound (left without a return), abandoned (the thread or program ended "
+				 "inside "
+				 "the call), nested (inner calls, part of the outer one), ignored (refused by the "
+				 "runtime "
 				 "before any work), free (of a handle never seen).",
 				 NULL },
 	[SNAPSHOT_INVALID] = { "events_invalid_total", "counter",
@@ -190,7 +194,8 @@ static void add_family(const struct snapshot *snapshot, const struct family *fam
 static void add_failures(const struct snapshot *snapshot, struct text *text)
 {
 	heading(text, "execution_failures_total", "counter",
-		"Failed executions: the runtime's status said so (status), or an exception, longjmp or cancellation left the "
+		"Failed executions: the runtime's status said so (status), or an exception, longjmp or cancellation "
+		"left the "
 		"call (unwound).");
 	for (size_t i = 0; i < snapshot->n_models; i++) {
 		const struct snapshot_model *model = snapshot->models + i;
@@ -353,7 +358,8 @@ void prometheus__render(const struct snapshot *snapshot, struct text *text)
 	for (int kind = 0; kind < SNAPSHOT_COUNTS; kind++)
 		add_counts(snapshot, kind, text);
 	heading(text, "series_dropped_total", "counter",
-		"Times that a model found no series of its own (it is counted in model=\"_other\"), or took the place of one "
+		"Times that a model found no series of its own (it is counted in model=\"_other\"), or took the place "
+		"of one "
 		"that no process held.");
 	text__add(text, "infermeter_series_dropped_total ");
 	text__add_unsigned(text, snapshot->series_dropped);

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GAP 2 /* spaces between columns */
+#define GAP	 2 /* spaces between columns */
 #define ELLIPSIS "…"
-#define PLAIN "\x1b[0m"
+#define PLAIN	 "\x1b[0m"
 
 void table__column(struct table *table, const char *title, unsigned int flags, unsigned int sheds)
 {
@@ -77,9 +77,9 @@ static uint32_t code_point(const char *text, size_t *bytes)
 static size_t code_width(uint32_t code)
 {
 	static const uint32_t none[][2] = { { 0x300, 0x36f }, { 0x200b, 0x200f }, { 0xfe00, 0xfe0f } };
-	static const uint32_t two[][2] = { { 0x1100, 0x115f },	 { 0x2e80, 0xa4cf },   { 0xac00, 0xd7a3 },
-					   { 0xf900, 0xfaff },	 { 0xfe30, 0xfe6f },   { 0xff00, 0xff60 },
-					   { 0xffe0, 0xffe6 },	 { 0x1f300, 0x1faff }, { 0x20000, 0x3fffd } };
+	static const uint32_t two[][2] = { { 0x1100, 0x115f }, { 0x2e80, 0xa4cf },   { 0xac00, 0xd7a3 },
+					   { 0xf900, 0xfaff }, { 0xfe30, 0xfe6f },   { 0xff00, 0xff60 },
+					   { 0xffe0, 0xffe6 }, { 0x1f300, 0x1faff }, { 0x20000, 0x3fffd } };
 
 	for (size_t i = 0; i < sizeof(none) / sizeof(*none); i++)
 		if (code >= none[i][0] && code <= none[i][1])
@@ -270,8 +270,7 @@ void table__print(struct table *table, struct text *text)
 		last = table->columns[i].hidden ? last : i;
 	for (size_t row = 0; row <= rows; row++) { /* row 0: the heading */
 		for (size_t i = 0; i <= last; i++) {
-			const struct table_cell *cell =
-				row ? &table->cells[(row - 1) * table->n_columns + i] : NULL;
+			const struct table_cell *cell = row ? &table->cells[(row - 1) * table->n_columns + i] : NULL;
 
 			if (table->columns[i].hidden)
 				continue;

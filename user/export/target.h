@@ -10,14 +10,14 @@
 struct target_hook {
 	const char *name;
 	bool attached;
-	const char *why;	/* attached: how it was found and how its calls end; else why not and what to do */
+	const char *why; /* attached: how it was found and how its calls end; else why not and what to do */
 };
 
 struct target_module {
-	const char *path;	/* as the target sees it */
+	const char *path; /* as the target sees it */
 	const char *runtime, *version;
-	bool usable;		/* its calls are seen */
-	const char *why;	/* not usable: why */
+	bool usable;	 /* its calls are seen */
+	const char *why; /* not usable: why */
 	const struct target_hook *hooks;
 	size_t n_hooks;
 };

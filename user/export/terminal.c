@@ -15,9 +15,9 @@
 
 #include "export/table.h"
 
-#define RED "\x1b[31m"
-#define BOLD "\x1b[1m"
-#define DIM "\x1b[2m"
+#define RED   "\x1b[31m"
+#define BOLD  "\x1b[1m"
+#define DIM   "\x1b[2m"
 #define PLAIN "\x1b[0m"
 
 unsigned int terminal__width(int fd)
@@ -152,7 +152,7 @@ void terminal_rates__free(struct terminal_rates *rates)
 
 	if (!rates)
 		return;
-	HASH_ITER(hh, rates->all, rate, next) {
+	HASH_ITER (hh, rates->all, rate, next) {
 		HASH_DEL(rates->all, rate);
 		free(rate->key);
 		free(rate);
@@ -336,8 +336,8 @@ static void add_module(const struct target_module *module, const struct terminal
 		attached += module->hooks[i].attached;
 	text__add(text, "  ");
 	table__add_cut(text, module->path ? module->path : "?", options->width > 2 ? options->width - 2 : 0);
-	text__printf(text, "\n    %s%s%s: ", module->runtime ? module->runtime : "?",
-		     known(module->version) ? " " : "", known(module->version) ? module->version : "");
+	text__printf(text, "\n    %s%s%s: ", module->runtime ? module->runtime : "?", known(module->version) ? " " : "",
+		     known(module->version) ? module->version : "");
 	if (!module->usable) {
 		text__printf(text, "%snot watched%s: ", red, plain);
 		table__add_wrapped(text, known(module->why) ? module->why : "unknown why", 6, options->width);
@@ -349,8 +349,9 @@ static void add_module(const struct target_module *module, const struct terminal
 
 		if (hook->attached && !options->verbose)
 			continue;
-		text__printf(text, "      %s%s%s %s%s", hook->attached ? "" : red, hook->attached ? "attached" : "missing ",
-			     hook->attached ? "" : plain, hook->name, known(hook->why) ? ": " : "");
+		text__printf(text, "      %s%s%s %s%s", hook->attached ? "" : red,
+			     hook->attached ? "attached" : "missing ", hook->attached ? "" : plain, hook->name,
+			     known(hook->why) ? ": " : "");
 		text__add(text, dim);
 		table__add_wrapped(text, known(hook->why) ? hook->why : "", 8, options->width);
 		text__add(text, plain);

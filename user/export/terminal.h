@@ -11,9 +11,9 @@
 #include "model/snapshot.h"
 
 struct terminal_options {
-	unsigned int width;	/* columns, 0: no limit */
-	bool color;		/* ANSI colors where they mean something */
-	bool verbose;		/* targets: also a line for each attached hook */
+	unsigned int width; /* columns, 0: no limit */
+	bool color;	    /* ANSI colors where they mean something */
+	bool verbose;	    /* targets: also a line for each attached hook */
 };
 
 /* The width of the terminal at fd: its own size, else COLUMNS, else 0 (no terminal: no limit). */

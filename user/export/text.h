@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 struct text {
-	char *data;	/* NUL-terminated, or NULL while nothing was added */
+	char *data; /* NUL-terminated, or NULL while nothing was added */
 	size_t length, room;
 	bool failed;
 };

@@ -11,8 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HISTOGRAM_SCHEMA 3
-#define HISTOGRAM_OCTAVE 8 /* buckets: 1 << HISTOGRAM_SCHEMA */
+#define HISTOGRAM_SCHEMA	 3
+#define HISTOGRAM_OCTAVE	 8	  /* buckets: 1 << HISTOGRAM_SCHEMA */
 #define HISTOGRAM_ZERO_THRESHOLD 0x1p-128 /* values up to it are in the zero bucket, as in the client libraries */
 
 /* Upper bounds of classic buckets, ascending, without +Inf. Shared by all histograms of a kind. */
@@ -20,20 +20,20 @@ struct histogram_bounds {
 	size_t n;
 	const double *upper;
 };
-extern const struct histogram_bounds histogram_bounds_execution;	/* T of metrics.md: 50 µs … 10 s, in seconds */
-extern const struct histogram_bounds histogram_bounds_batch;		/* 1, 2, 4 … 1024 */
+extern const struct histogram_bounds histogram_bounds_execution; /* T of metrics.md: 50 µs … 10 s, in seconds */
+extern const struct histogram_bounds histogram_bounds_batch;	 /* 1, 2, 4 … 1024 */
 
 struct histogram_octave {
-	int32_t first;	/* index of counts[0]; a multiple of 8, plus 1 */
+	int32_t first; /* index of counts[0]; a multiple of 8, plus 1 */
 	uint64_t counts[HISTOGRAM_OCTAVE];
 };
 
 struct histogram {
 	const struct histogram_bounds *bounds;
 	uint64_t count, zero;
-	double sum, min, max;			/* min and max mean nothing while count is 0 */
-	uint64_t *classic;			/* bounds->n + 1 counts, not cumulated; NULL while empty */
-	struct histogram_octave *octaves;	/* ascending */
+	double sum, min, max;		  /* min and max mean nothing while count is 0 */
+	uint64_t *classic;		  /* bounds->n + 1 counts, not cumulated; NULL while empty */
+	struct histogram_octave *octaves; /* ascending */
 	uint32_t n_octaves, room;
 };
 

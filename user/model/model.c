@@ -82,9 +82,9 @@ static struct model_labels labels_of(const struct registry_process *process, con
 				     const char *label)
 {
 	if (!process)
-		return (struct model_labels){ label, hook->runtime, "", "", "", "" };
-	return (struct model_labels){ label, hook->runtime, process->container, process->pod, process->namespace_,
-				      process->unit };
+		return (struct model_labels) { label, hook->runtime, "", "", "", "" };
+	return (struct model_labels) { label,	     hook->runtime,	  process->container,
+				       process->pod, process->namespace_, process->unit };
 }
 
 /* The series of a model of this name (NULL: unknown). Counts a lack of memory and returns NULL then. */
@@ -462,7 +462,7 @@ static void note_unnamed(struct model *model, const struct registry_hook *hook, 
 	if (unnamed == model->unnamed + MODEL_RUNTIMES_MAX)
 		return;
 	if (unnamed == model->unnamed + model->n_unnamed) {
-		*unnamed = (struct model_unnamed){ .runtime = hook->runtime };
+		*unnamed = (struct model_unnamed) { .runtime = hook->runtime };
 		model->n_unnamed++;
 	}
 	note_in_flight(&unnamed->in_flight, &unnamed->oldest_start_ns, start_ns);

@@ -18,10 +18,10 @@
 struct model;
 
 struct model_options {
-	unsigned int max_models;	/* 0: MODEL_MODELS_MAX */
-	int64_t realtime_offset_ns;	/* Unix time − monotonic time; see model__set_realtime_offset */
-	const char *version;		/* of infermeter, NULL: "unknown"; not copied */
-	void *context;			/* handed to each callback. Each may be NULL; none may call back into the model
+	unsigned int max_models;    /* 0: MODEL_MODELS_MAX */
+	int64_t realtime_offset_ns; /* Unix time − monotonic time; see model__set_realtime_offset */
+	const char *version;	    /* of infermeter, NULL: "unknown"; not copied */
+	void *context;		    /* handed to each callback. Each may be NULL; none may call back into the model
 					 * but for model__find_name */
 
 	/*
@@ -50,7 +50,7 @@ struct model_options {
 struct model_in_flight {
 	struct wire_process process;
 	uint64_t handle;
-	uint64_t start_ns;	/* monotonic */
+	uint64_t start_ns; /* monotonic */
 	uint32_t hook;
 	uint32_t tid;
 };

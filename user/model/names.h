@@ -6,9 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define NAMES_LABEL_MAX 128		/* bytes of a label, without the NUL */
-#define NAMES_UNKNOWN "unknown"		/* the model of a handle whose name nobody knows */
-#define NAMES_OTHER "_other"		/* the models beyond the cap */
+#define NAMES_LABEL_MAX 128	  /* bytes of a label, without the NUL */
+#define NAMES_UNKNOWN	"unknown" /* the model of a handle whose name nobody knows */
+#define NAMES_OTHER	"_other"  /* the models beyond the cap */
 
 /*
  * Writes text (length bytes, no NUL needed) as valid UTF-8 without control characters, at most NAMES_LABEL_MAX bytes

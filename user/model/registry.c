@@ -11,14 +11,14 @@
 void registry__init(struct registry *registry)
 {
 	memset(registry, 0, sizeof(*registry));
-	registry->unknown = (struct registry_hook){ .runtime = NAMES_UNKNOWN, .name = "", .version = "" };
+	registry->unknown = (struct registry_hook) { .runtime = NAMES_UNKNOWN, .name = "", .version = "" };
 }
 
 static void drop_process(struct registry *registry, struct registry_process *process)
 {
 	struct registry_handle *handle, *next;
 
-	DL_FOREACH_SAFE(process->handles, handle, next)
+	DL_FOREACH_SAFE (process->handles, handle, next)
 		registry__drop_handle(registry, handle);
 	HASH_DEL(registry->processes, process);
 	free(process->container);
@@ -30,9 +30,9 @@ void registry__clear(struct registry *registry)
 	struct registry_process *process, *next_process;
 	struct registry_hook *hook, *next_hook;
 
-	HASH_ITER(hh, registry->processes, process, next_process)
+	HASH_ITER (hh, registry->processes, process, next_process)
 		drop_process(registry, process);
-	HASH_ITER(hh, registry->hooks, hook, next_hook) {
+	HASH_ITER (hh, registry->hooks, hook, next_hook) {
 		HASH_DEL(registry->hooks, hook);
 		free(hook);
 	}
@@ -117,7 +117,7 @@ static void end_older(struct registry *registry, const struct wire_process *id)
 {
 	struct registry_process *process, *next;
 
-	HASH_ITER(hh, registry->processes, process, next) {
+	HASH_ITER (hh, registry->processes, process, next) {
 		if (process->id.tgid == id->tgid && registry__is_older(&process->id, id)) {
 			note_ended(registry, &process->id);
 			drop_process(registry, process);
@@ -199,7 +199,7 @@ void registry__exec(struct registry *registry, const struct wire_process *id, ui
 	end_older(registry, id);
 	if (!process)
 		return;
-	DL_FOREACH_SAFE(process->handles, handle, next)
+	DL_FOREACH_SAFE (process->handles, handle, next)
 		if (handle->announced_ns <= time_ns)
 			registry__drop_handle(registry, handle);
 	if (!process->handles) /* most likely the old life; if not, it is asked for again */
@@ -210,7 +210,7 @@ void registry__exec(struct registry *registry, const struct wire_process *id, ui
 
 static struct registry_key key_of(const struct wire_process *process, uint64_t handle, const struct registry_hook *hook)
 {
-	return (struct registry_key){ *process, handle, hook->runtime_id };
+	return (struct registry_key) { *process, handle, hook->runtime_id };
 }
 
 struct registry_handle *registry__handle(const struct registry *registry, const struct wire_process *process,
@@ -227,7 +227,7 @@ static void forget_oldest(struct registry *registry, struct registry_process *pr
 {
 	struct registry_handle *handle, *oldest = process->handles;
 
-	DL_FOREACH(process->handles, handle)
+	DL_FOREACH (process->handles, handle)
 		if (handle->used_ns < oldest->used_ns)
 			oldest = handle;
 	registry__drop_handle(registry, oldest);

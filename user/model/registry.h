@@ -13,13 +13,13 @@
 #include "wire.h"
 
 #define REGISTRY_HANDLES_MAX 4096 /* handles of one process; beyond them the least recently used one is forgotten */
-#define REGISTRY_ENDED 64	  /* processes that ended last: remembered, so that a late record does not revive them */
+#define REGISTRY_ENDED	     64 /* processes that ended last: remembered, so that a late record does not revive them */
 
 /* What a hook id means. Lives as long as the registry. */
 struct registry_hook {
 	uint32_t id;
-	uint16_t means;	      /* enum hook_means, 0 unknown */
-	uint32_t runtime_id;  /* the same for hooks of one runtime; 0: unknown */
+	uint16_t means;	     /* enum hook_means, 0 unknown */
+	uint32_t runtime_id; /* the same for hooks of one runtime; 0: unknown */
 	const char *runtime, *name, *version;
 	UT_hash_handle hh;
 };
@@ -42,11 +42,11 @@ struct registry_key {
 struct registry_handle {
 	struct registry_key key;
 	struct registry_process *process;
-	struct series *series;	/* held */
-	const char *version;	/* the one that it is held with */
-	char *name;		/* as announced: a path or word; NULL: unknown */
+	struct series *series; /* held */
+	const char *version;   /* the one that it is held with */
+	char *name;	       /* as announced: a path or word; NULL: unknown */
 	uint64_t announced_ns, used_ns;
-	uint32_t hook;		/* that announced it */
+	uint32_t hook; /* that announced it */
 	struct registry_handle *prev, *next;
 	UT_hash_handle hh;
 };

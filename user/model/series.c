@@ -47,7 +47,7 @@ static struct model_labels labels_in(const char *key)
 		texts[i] = key;
 		key += strlen(key) + 1;
 	}
-	return (struct model_labels){ texts[0], texts[1], texts[2], texts[3], texts[4], texts[5] };
+	return (struct model_labels) { texts[0], texts[1], texts[2], texts[3], texts[4], texts[5] };
 }
 
 static void free_series(struct series *series)
@@ -147,7 +147,7 @@ void series_table__clear(struct series_table *table)
 {
 	struct series *series, *next;
 
-	HASH_ITER(hh, table->all, series, next) {
+	HASH_ITER (hh, table->all, series, next) {
 		HASH_DEL(table->all, series);
 		free_series(series);
 	}

@@ -31,8 +31,8 @@ struct series {
 	uint64_t last_execution_ns; /* monotonic, 0: none */
 	uint64_t last_used_ns;	    /* monotonic: for the choice of what to drop */
 
-	uint32_t holders;	    /* handles of live processes */
-	bool last_scrape;	    /* its last holder went after the last scrape: gauges are shown once more */
+	uint32_t holders; /* handles of live processes */
+	bool last_scrape; /* its last holder went after the last scrape: gauges are shown once more */
 	struct series_version *versions;
 	uint64_t in_flight, oldest_start_ns; /* set at a scrape */
 

@@ -40,7 +40,7 @@ void snapshot__add_count(struct snapshot *snapshot, enum snapshot_counts kind, c
 	if (i == SNAPSHOT_STAGES_MAX)
 		i--;
 	else if (i == snapshot->n_counts[kind])
-		counts[snapshot->n_counts[kind]++] = (struct snapshot_count){ .stage = stage };
+		counts[snapshot->n_counts[kind]++] = (struct snapshot_count) { .stage = stage };
 	counts[i].count += count;
 }
 
@@ -116,8 +116,7 @@ static void fill_model(const struct model *model, const struct series *series, u
 		row->oldest_in_flight_ns = now_ns - series->oldest_start_ns;
 	row->load_duration_ns = series->load_duration_ns;
 	if (series->last_execution_ns)
-		row->last_execution_unix_ns =
-			(int64_t)series->last_execution_ns + model->options.realtime_offset_ns;
+		row->last_execution_unix_ns = (int64_t)series->last_execution_ns + model->options.realtime_offset_ns;
 }
 
 static void fill_unnamed(const struct model_unnamed *unnamed, uint64_t now_ns, struct snapshot_model *row)
@@ -125,7 +124,7 @@ static void fill_unnamed(const struct model_unnamed *unnamed, uint64_t now_ns, s
 	static const struct histogram no_duration = { .bounds = &histogram_bounds_execution };
 	static const struct histogram no_batch = { .bounds = &histogram_bounds_batch };
 
-	row->labels = (struct model_labels){ NAMES_UNKNOWN, unnamed->runtime, "", "", "", "" };
+	row->labels = (struct model_labels) { NAMES_UNKNOWN, unnamed->runtime, "", "", "", "" };
 	row->duration = &no_duration;
 	row->batch = &no_batch;
 	row->live = row->gauges_only = true;

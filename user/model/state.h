@@ -11,15 +11,15 @@
 
 /* What user space counts by itself; the kernel's counts come as WIRE_FACT_LOSS. */
 struct model_counts {
-	uint64_t memory;	 /* records that no memory was left for */
+	uint64_t memory;	     /* records that no memory was left for */
 	uint64_t unwound, abandoned; /* calls, as records told; the kernel counts them too */
-	uint64_t ignored;	 /* calls refused before any work */
-	uint64_t freed;		 /* FREE of a handle that was never announced */
-	uint64_t unnamed;	 /* handles that nobody had a name for */
-	uint64_t truncated;	 /* names that were cut */
-	uint64_t value;		 /* batches and tokens beyond VALUE_LIMIT */
-	uint64_t ended;		 /* records of a process after its end */
-	uint64_t hook;		 /* records whose hook is not known */
+	uint64_t ignored;	     /* calls refused before any work */
+	uint64_t freed;		     /* FREE of a handle that was never announced */
+	uint64_t unnamed;	     /* handles that nobody had a name for */
+	uint64_t truncated;	     /* names that were cut */
+	uint64_t value;		     /* batches and tokens beyond VALUE_LIMIT */
+	uint64_t ended;		     /* records of a process after its end */
+	uint64_t hook;		     /* records whose hook is not known */
 };
 
 struct model_unnamed {
