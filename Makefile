@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
-# infermeter. Targets: all demo test test-unit bench fmt lint clean install. V=1 shows the commands.
+# infermeter. Targets: all demo test test-unit tests bench fmt lint clean install. V=1 shows the commands.
 
 OUT     ?= build
 PREFIX  ?= /usr/local
@@ -22,13 +22,14 @@ SOURCES  := $(wildcard user/*/*.c)
 OBJECTS  := $(SOURCES:%.c=$(OUT)/%.o)
 ADAPTERS := $(wildcard runtimes/*.yaml)
 UNIT     := $(patsubst tests/unit/%.c,$(OUT)/tests/unit/%,$(wildcard tests/unit/*_test.c))
+LIVE     := $(patsubst tests/live/%.c,$(OUT)/tests/live/%,$(wildcard tests/live/*_live.c))
 SKELETON := $(OUT)/infermeter.skel.h
 
 Q := $(if $(V),,@)
 say = @printf '  %-7s %s\n' $(1) $(2)
 
 .DELETE_ON_ERROR:
-.PHONY: all demo test test-unit bench fmt lint clean install
+.PHONY: all demo test test-unit tests bench fmt lint clean install
 all: $(OUT)/infermeter
 
 $(OUT)/infermeter: $(OUT)/user/main.o $(OUT)/libinfermeter.a
@@ -83,6 +84,17 @@ $(OUT)/tests/%.skel.h: tests/%.bpf.c $(wildcard include/*.h bpf/*.h vmlinux/*.h)
 	$(Q)$(CLANG) $(BPF_FLAGS) -Ibpf -c -o $(@:.skel.h=.bpf.o) $<
 	$(Q)$(BPFTOOL) gen skeleton $(@:.skel.h=.bpf.o) name $(notdir $(@:.skel.h=)) >$@
 
+# Tests of the running kernel.
+$(OUT)/tests/live/%: tests/live/%.c $(OUT)/libinfermeter.a
+	$(call say,TEST,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) $(WARNINGS) -MMD -MP -o $@ $< $(OUT)/libinfermeter.a $(LDFLAGS) $(LDLIBS)
+
+$(OUT)/tests/live/evaluator_live: $(OUT)/tests/live/evaluator.skel.h
+
+# What the torture tests run.
+include $(wildcard tests/torture/rules.mk)
+
 # What the benchmark runs.
 $(OUT)/tests/bench/model_bench: tests/bench/model_bench.c $(OUT)/libinfermeter.a
 	$(call say,TEST,$@)
@@ -97,7 +109,43 @@ $(OUT)/tests/bench/caller: tests/bench/targets/caller.c tests/bench/targets/func
 bench: all $(OUT)/tests/bench/model_bench $(OUT)/tests/bench/caller
 	python3 tests/bench/bench.py $(BENCH)
 
--include $(OBJECTS:.o=.d) $(OUT)/user/main.d $(UNIT:=.d)
+# Everything that tests/run.py runs.
+tests: all $(UNIT) $(LIVE) $(if $(wildcard tests/torture/rules.mk),torture-targets)
+
+test:
+	tools/setup.sh --tests
+	$(MAKE) tests
+	python3 tests/run.py all
+
+# No root, no network: the unit tests, and once more under the address and undefined-behaviour sanitizers.
+ASAN_FLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+test-unit: all $(UNIT)
+	python3 tests/run.py unit
+	$(MAKE) OUT=build-asan CC=gcc CFLAGS='$(ASAN_FLAGS)' unit-programs
+	OUT=$(CURDIR)/build-asan python3 tests/run.py unit
+
+.PHONY: unit-programs
+unit-programs: $(UNIT)
+
+demo:
+	tools/setup.sh
+	$(MAKE) all
+	tools/demo.sh
+
+C_FILES := $(filter-out vmlinux/%,$(wildcard user/*.c user/*/*.[ch] include/*.h bpf/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch]))
+fmt:
+	clang-format -i $(C_FILES)
+
+lint:
+	python3 tools/rooms.py
+	clang-format --dry-run -Werror $(C_FILES)
+	cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr --suppress=missingIncludeSystem --suppress=unknownMacro \
+		--enable=warning,portability -D_GNU_SOURCE -D__x86_64__ -DINFERMETER_VERSION='""' -Iuser -Iinclude user
+
+install: all
+	install -D -m 755 $(OUT)/infermeter $(DESTDIR)$(PREFIX)/bin/infermeter
+
+-include $(OBJECTS:.o=.d) $(OUT)/user/main.d $(UNIT:=.d) $(LIVE:=.d)
 
 clean:
-	rm -rf $(OUT)
+	rm -rf $(OUT) build-asan
