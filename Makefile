@@ -128,8 +128,6 @@ test-unit: all $(UNIT)
 unit-programs: $(UNIT)
 
 demo:
-	tools/setup.sh
-	$(MAKE) all
 	tools/demo.sh
 
 C_FILES := $(filter-out vmlinux/%,$(wildcard user/*.c user/*/*.[ch] include/*.h bpf/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch]))
