@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
- * Adapters from damaged text: whatever the bytes, reading ends, with an adapter or with one line of error that has a place;
- * and what was read compiles for a file that has all constants, none, or every second one, into programs that keep their
- * bounds. Arguments: seeds (adapter files) and -n ROUNDS (default 2000).
+ * Any bytes as an adapter: reading ends, with an adapter or with one line of error that has a place; and what was read
+ * compiles for a file that has all constants, none, or every second one, into programs that keep their bounds. Without end,
+ * with coverage:
+ *   clang -g -O1 -fsanitize=fuzzer,address,undefined … tests/fuzz/adapter_fuzz.c
+ * Bounded, from the embedded adapters, damaged: tests/unit/adapter_fuzz_test.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +14,7 @@
 #include "plan/compile.h"
 #include "plan/evaluate.h"
 
-#define TEXT_MAX 65536
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 static uint64_t seed = 88172645463325252ULL;
 
@@ -45,7 +47,8 @@ static void check_program(const struct hook *hook, const struct hook_program *pr
 		int jumps = (op->code >= EXPR_JMP && op->code <= EXPR_JSLE) || op->code == EXPR_ON_FAULT;
 
 		/* No jump leaves its program, register 0 stays zero, and 0 is no fault handler. */
-		if (op->code >= EXPR_CODES || (jumps && ((unsigned int)op->imm < program->start || (unsigned int)op->imm >= end)))
+		if (op->code >= EXPR_CODES ||
+		    (jumps && ((unsigned int)op->imm < program->start || (unsigned int)op->imm >= end)))
 			abort();
 		if (op->code == EXPR_ON_FAULT && op->imm == 0)
 			abort();
@@ -70,7 +73,8 @@ static void try_adapter(const struct adapter *adapter)
 
 	for (int mode = 0; mode < 3; mode++) {
 		for (size_t i = 0; i < CONSTANTS_MAX; i++)
-			constants[i] = (struct answer_constant){ .found = mode == 0 || (mode == 1 && i % 2), .value = random_below(2) };
+			constants[i] = (struct answer_constant) { .found = mode == 0 || (mode == 1 && i % 2),
+								  .value = random_below(2) };
 		for (size_t i = 0; i < adapter->n_hooks; i++) {
 			memset(hook, 0, sizeof(*hook));
 			if (compile__hook(adapter, &adapter->hooks[i], constants, hook, &report))
@@ -83,90 +87,22 @@ static void try_adapter(const struct adapter *adapter)
 	free(hook);
 }
 
-static size_t mutate(char *text, size_t n)
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-	static const char *const tokens[] = { "*a", "&a ", "each: ", "{", "}", "[", "]", "\"", "%", "+0(", ")", "entry(", "when: ", "value: ",
-					      "99999999999999999999", "like(", "'*a*'", "cxx_string(", "- ", "\n", "  ", ":s32", "known(",
-					      "let: ", "? ", "!!", "|-\n", "handle", "0", "\xc3\xa9", "\xff", "", "limit: 512, " };
-	const char *token = tokens[random_below(sizeof(tokens) / sizeof(tokens[0]))];
-	size_t where, length, other;
+	char *text = malloc(size + 1); /* of its own, so that a read behind it is seen */
+	struct adapter_error error;
+	struct adapter *adapter;
 
-	if (n == 0)
-		return 0;
-	where = random_below((uint32_t)n);
-	length = 1 + random_below(random_below(4) ? 4 : 64);
-	if (length > n - where)
-		length = n - where;
-	switch (random_below(5)) {
-	case 0: /* drop */
-		memmove(text + where, text + where + length, n - where - length);
-		return n - length;
-	case 1: /* change a byte */
-		text[where] = (char)random_below(256);
-		return n;
-	case 2: /* a piece of another place */
-		other = random_below((uint32_t)(n - length + 1));
-		memmove(text + where, text + other, length);
-		return n;
-	case 3: /* a piece again */
-		if (n + length > TEXT_MAX)
-			return n;
-		memmove(text + where + length, text + where, n - where);
-		return n + length;
-	default: /* a token */
-		length = strlen(token);
-		if (n + length > TEXT_MAX)
-			return n;
-		memmove(text + where + length, text + where, n - where);
-		memcpy(text + where, token, length);
-		return n + length;
+	memcpy(text, bytes, size);
+	text[size] = '\0';
+	adapter = adapter__read("f.yaml", text, size, &error);
+	if (adapter) {
+		try_adapter(adapter);
+	} else if (strncmp(error.text, "f.yaml:", 7) != 0 || strchr(error.text, '\n')) {
+		fprintf(stderr, "an error without a place: %s\n", error.text);
+		abort();
 	}
-}
-
-static void fuzz(const char *path, unsigned int rounds)
-{
-	static char original[TEXT_MAX], text[TEXT_MAX + 1];
-	FILE *file = fopen(path, "r");
-	size_t n = file ? fread(original, 1, sizeof(original), file) : 0;
-	unsigned int good = 0;
-
-	if (file)
-		fclose(file);
-	if (n == 0) {
-		fprintf(stderr, "%s: cannot be read\n", path);
-		exit(1);
-	}
-	for (unsigned int round = 0; round < rounds; round++) {
-		size_t length = n;
-		struct adapter_error error;
-		struct adapter *adapter;
-
-		memcpy(text, original, n);
-		for (uint32_t i = round ? 1 + random_below(6) : 0; i > 0; i--)
-			length = mutate(text, length);
-		text[length] = '\0';
-		adapter = adapter__read("f.yaml", text, length, &error);
-		if (adapter) {
-			try_adapter(adapter);
-			good++;
-		} else if (strncmp(error.text, "f.yaml:", 7) != 0 || strchr(error.text, '\n')) {
-			fprintf(stderr, "an error without a place: %s\n", error.text);
-			abort();
-		}
-		adapter__free(adapter);
-	}
-	printf("ok %s: %u rounds, %u were adapters\n", path, rounds, good);
-}
-
-int main(int argc, char **argv)
-{
-	unsigned int rounds = 2000;
-
-	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "-n") == 0 && i + 1 < argc)
-			rounds = (unsigned int)strtoul(argv[++i], NULL, 10);
-		else
-			fuzz(argv[i], rounds);
-	}
+	free(text);
+	adapter__free(adapter);
 	return 0;
 }

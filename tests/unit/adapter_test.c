@@ -102,52 +102,76 @@ static void mistakes_have_a_place(void)
 	} rows[] = {
 		{ "runtime: toy\n", "", "toy.yaml:1:1: an adapter needs 'runtime:'" },
 		{ "runtime: toy\n", "runtime: t o y\n", "toy.yaml:1:10: expected a runtime's name: letters" },
-		{ "runtime: toy\n", "runtimes: toy\n", "toy.yaml:1:1: unknown key 'runtimes' in an adapter; did you mean 'runtime'?" },
+		{ "runtime: toy\n", "runtimes: toy\n",
+		  "toy.yaml:1:1: unknown key 'runtimes' in an adapter; did you mean 'runtime'?" },
 		{ "runtime: toy\n", "runtime: toy\nruntime: toy\n", "toy.yaml:2:1: 'runtime' is given twice" },
 		{ "runtime: toy\n", "runtime: [toy]\n", "toy.yaml:1:10: expected a runtime's name, not a list" },
-		{ "runtime: toy\n", "runtime: %toy\n", "toy.yaml:1:10: found character that cannot start any token (what begins with %" },
+		{ "runtime: toy\n", "runtime: %toy\n",
+		  "toy.yaml:1:10: found character that cannot start any token (what begins with %" },
 		{ "runtime: toy\n", "runtime: toy\nzzzzzz: 1\n",
-		  "toy.yaml:2:1: unknown key 'zzzzzz' in an adapter; expected runtime, modules, version, names or hooks" },
+		  "toy.yaml:2:1: unknown key 'zzzzzz' in an adapter; expected runtime, modules, version, names or "
+		  "hooks" },
 		{ "  - exports: [toy_run]\n    strings: \"toy \"\n", "  - absent_exports: [a]\n",
 		  "toy.yaml:3:5: a module needs 'exports:', 'strings:' or 'soname:'" },
 		{ "  - mapped_file: \"*.toy\"\n", "  - {mapped_file: a, command_line: b}\n",
 		  "toy.yaml:8:5: expected 'mapped_file:' or 'command_line:', one of them" },
 		{ "    means: call\n    exceptions", "    exceptions", "toy.yaml:12:5: a hook needs 'means:'" },
-		{ "    means: call\n", "    means: calls\n", "toy.yaml:12:12: expected a meaning: call, load, derive, free or caught; not 'calls'" },
-		{ "    exceptions: pads\n", "    exception: pads\n", "toy.yaml:13:5: unknown key 'exception' in a hook; did you mean 'exceptions'?" },
-		{ "    exceptions: pads\n", "    exceptions: pads\n    ends: return\n", "landing pads are for hooks that end by exits" },
+		{ "    means: call\n", "    means: calls\n",
+		  "toy.yaml:12:12: expected a meaning: call, load, derive, free or caught; not 'calls'" },
+		{ "    exceptions: pads\n", "    exception: pads\n",
+		  "toy.yaml:13:5: unknown key 'exception' in a hook; did you mean 'exceptions'?" },
+		{ "    exceptions: pads\n", "    exceptions: pads\n    ends: return\n",
+		  "landing pads are for hooks that end by exits" },
 		{ "      - {refers_to: \"toy: \"}\n", "      - {refers_to: \"toy: \", export: x}\n",
 		  "toy.yaml:16:9: a function is found in one way: 'export:' or 'refers_to:'" },
-		{ "      - {refers_to: \"toy: \"}\n", "      - {slot: 1}\n", "toy.yaml:16:9: a function needs 'export:'" },
-		{ "      - {refers_to: \"toy: \"}\n", "      - {refers_to: x, slot: 1}\n", "toy.yaml:16:30: 'slot:' belongs to 'vtable:'" },
-		{ "      - {refers_to: \"toy: \"}\n", "      - {vtable: x}\n", "toy.yaml:16:9: a function of a vtable needs 'slot:'" },
-		{ "      - {refers_to: \"toy: \"}\n", "      - {vtable: x, slot: -1}\n", "expected a slot, a number from 0 to 4095, not '-1'" },
-		{ "steps: [lea, {slot: 0}, lea, {slot: 9}]", "steps: [lae]", "expected a step: lea or {slot: N}; not 'lae'" },
+		{ "      - {refers_to: \"toy: \"}\n", "      - {slot: 1}\n",
+		  "toy.yaml:16:9: a function needs 'export:'" },
+		{ "      - {refers_to: \"toy: \"}\n", "      - {refers_to: x, slot: 1}\n",
+		  "toy.yaml:16:30: 'slot:' belongs to 'vtable:'" },
+		{ "      - {refers_to: \"toy: \"}\n", "      - {vtable: x}\n",
+		  "toy.yaml:16:9: a function of a vtable needs 'slot:'" },
+		{ "      - {refers_to: \"toy: \"}\n", "      - {vtable: x, slot: -1}\n",
+		  "expected a slot, a number from 0 to 4095, not '-1'" },
+		{ "steps: [lea, {slot: 0}, lea, {slot: 9}]", "steps: [lae]",
+		  "expected a step: lea or {slot: N}; not 'lae'" },
 		{ ", steps: [lea, {slot: 0}, lea, {slot: 9}]", "", "toy.yaml:17:9: 'table:' needs 'steps:'" },
-		{ "      handle: \"%di\"\n", "", "toy.yaml:12:5: a hook that means call needs 'handle:' in 'entry:' or 'exit:'" },
-		{ "      batch: +8(%sp):s32\n", "      batches: 1\n", "toy.yaml:21:7: unknown key 'batches' in entry; did you mean 'batch'?" },
-		{ "      batch: +8(%sp):s32\n", "      batch:\n", "toy.yaml:21:13: expected an expression for the value, not nothing" },
-		{ "      batch: +8(%sp):s32\n", "      parent: 1\n", "toy.yaml:21:15: 'parent' says nothing in a hook that means call" },
-		{ "      batch: +8(%sp):s32\n", "      batch: []\n", "toy.yaml:21:14: expected an expression, or a list of 1 to 16 alternatives" },
+		{ "      handle: \"%di\"\n", "",
+		  "toy.yaml:12:5: a hook that means call needs 'handle:' in 'entry:' or 'exit:'" },
+		{ "      batch: +8(%sp):s32\n", "      batches: 1\n",
+		  "toy.yaml:21:7: unknown key 'batches' in entry; did you mean 'batch'?" },
+		{ "      batch: +8(%sp):s32\n", "      batch:\n",
+		  "toy.yaml:21:13: expected an expression for the value, not nothing" },
+		{ "      batch: +8(%sp):s32\n", "      parent: 1\n",
+		  "toy.yaml:21:15: 'parent' says nothing in a hook that means call" },
+		{ "      batch: +8(%sp):s32\n", "      batch: []\n",
+		  "toy.yaml:21:14: expected an expression, or a list of 1 to 16 alternatives" },
 		{ "      batch: +8(%sp):s32\n", "      batch: {when: 1}\n", "needs 'value:'" },
-		{ "      batch: +8(%sp):s32\n", "      batch: {value: 1, least: 1}\n", "'least:' chooses among the rounds of 'each:'" },
+		{ "      batch: +8(%sp):s32\n", "      batch: {value: 1, least: 1}\n",
+		  "'least:' chooses among the rounds of 'each:'" },
 		{ "      batch: +8(%sp):s32\n", "      batch: {value: 1, each: {index: k}}\n", "needs 'limit:'" },
-		{ "      batch: +8(%sp):s32\n", "      batch: {value: 1, each: {index: k, limit: 1000}}\n", "from 1 to 512, not '1000'" },
-		{ "      batch: +8(%sp):s32\n", "      batch: {value: 1, let: {length: 1}}\n", "'length' has a meaning of its own" },
+		{ "      batch: +8(%sp):s32\n", "      batch: {value: 1, each: {index: k, limit: 1000}}\n",
+		  "from 1 to 512, not '1000'" },
+		{ "      batch: +8(%sp):s32\n", "      batch: {value: 1, let: {length: 1}}\n",
+		  "'length' has a meaning of its own" },
 		{ "      batch: +8(%sp):s32\n", "      let: {a: b, b: a}\n      batch: a\n", "'a' needs itself" },
 		{ "      batch: +8(%sp):s32\n", "      let: {a: 1}\n      batch: {let: {a: 2}, value: a}\n",
 		  "'a' is a name of the whole section already" },
 		{ "    exit: {failed: \"%ax:s32 != 0\"}\n", "    exit: {failed: \"%di != 0\"}\n",
 		  "toy.yaml:24:21: %di holds nothing of the call at its exit; write entry(%di)" },
-		{ "    exit: {failed: \"%ax:s32 != 0\"}\n", "    exit: {batch: \"%ax\"}\n", "toy.yaml:24:19: 'batch' is given at entry and at exit" },
-		{ "    exit: {failed: \"%ax:s32 != 0\"}\n", "    exit: {failed: handle}\n", "toy.yaml:24:20: unknown name 'handle'" },
-		{ "    ends: return\n", "    ends: returns\n", "expected how its calls end: exits, return or entry; not 'returns'" },
+		{ "    exit: {failed: \"%ax:s32 != 0\"}\n", "    exit: {batch: \"%ax\"}\n",
+		  "toy.yaml:24:19: 'batch' is given at entry and at exit" },
+		{ "    exit: {failed: \"%ax:s32 != 0\"}\n", "    exit: {failed: handle}\n",
+		  "toy.yaml:24:20: unknown name 'handle'" },
+		{ "    ends: return\n", "    ends: returns\n",
+		  "expected how its calls end: exits, return or entry; not 'returns'" },
 		{ "    optional: true\n", "    optional: yes\n", "toy.yaml:28:15: expected true or false" },
 		{ "    fallback_for: run\n", "    fallback_for: runn\n", "is no other hook; did you mean 'run'?" },
 		{ "    fallback_for: run\n", "    fallback_for: c_run\n", "is no other hook" },
 		{ "    when: maps any\n", "    when: any\n", "expected 'maps RUNTIME' or 'maps any', not 'any'" },
-		{ "    means: free\n", "    means: free\n    ends: exits\n", "a hook that means free acts at the entry; leave 'ends:' out" },
-		{ "    means: free\n", "    means: free\n    exit: {status: 1}\n", "nothing is read at exit in a hook that acts at the entry" },
+		{ "    means: free\n", "    means: free\n    ends: exits\n",
+		  "a hook that means free acts at the entry; leave 'ends:' out" },
+		{ "    means: free\n", "    means: free\n    exit: {status: 1}\n",
+		  "nothing is read at exit in a hook that acts at the entry" },
 		{ "    means: free\n", "    means: derive\n", "a hook that means derive needs 'parent:'" },
 		{ "    means: free\n", "    means: caught\n", "'handle' says nothing in a hook that means caught" },
 		{ "  free:\n", "  run:\n", "'run' is given twice" },
@@ -165,7 +189,8 @@ static void mistakes_have_a_place(void)
 		CHECK(place != NULL);
 		if (!place)
 			continue;
-		snprintf(text, sizeof(text), "%.*s%s%s", (int)(place - good), good, rows[i].instead, place + strlen(rows[i].line));
+		snprintf(text, sizeof(text), "%.*s%s%s", (int)(place - good), good, rows[i].instead,
+			 place + strlen(rows[i].line));
 		adapter = adapter__read("toy.yaml", text, strlen(text), &error);
 		CHECK(adapter == NULL);
 		if (!strstr(error.text, rows[i].want)) {
@@ -197,22 +222,32 @@ static void hostile_files(void)
 	CHECK(!adapter__read("x", text, 200000, &error));
 	CHECK(error.text[0]);
 	/* Each level names the one before it eight times. */
-	n = (size_t)snprintf(text, sizeof(text), "runtime: x\nmodules: [{exports: [f]}]\nhooks: {h: {means: free, function: {export: f}, "
-						 "entry: {handle: &a0 [1, 1, 1, 1, 1, 1, 1, 1]");
+	n = (size_t)snprintf(text, sizeof(text),
+			     "runtime: x\nmodules: [{exports: [f]}]\nhooks: {h: {means: free, function: {export: f}, "
+			     "entry: {handle: &a0 [1, 1, 1, 1, 1, 1, 1, 1]");
 	for (int i = 1; i < 7; i++)
-		n += (size_t)snprintf(text + n, sizeof(text) - n, ", %s: &a%d [*a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d]",
-				      i == 1 ? "batch" : i == 2 ? "tokens" : i == 3 ? "status" : i == 4 ? "failed" : i == 5 ? "ignored" : "model",
+		n += (size_t)snprintf(text + n, sizeof(text) - n,
+				      ", %s: &a%d [*a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d]",
+				      i == 1   ? "batch"
+				      : i == 2 ? "tokens"
+				      : i == 3 ? "status"
+				      : i == 4 ? "failed"
+				      : i == 5 ? "ignored"
+					       : "model",
 				      i, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
 	snprintf(text + n, sizeof(text) - n, "}}}\n");
 	CHECK(!adapter__read("x", text, strlen(text), &error));
 	CHECK(error.text[0]);
 	/* An anchor inside itself. */
-	snprintf(text, sizeof(text), "runtime: x\nmodules: [{exports: [f]}]\nhooks: {h: {means: call, function: {export: f}, entry: {handle: &a "
-				     "[{value: *a}]}}}\n");
+	snprintf(text, sizeof(text),
+		 "runtime: x\nmodules: [{exports: [f]}]\nhooks: {h: {means: call, function: {export: f}, entry: "
+		 "{handle: &a "
+		 "[{value: *a}]}}}\n");
 	CHECK(!adapter__read("x", text, strlen(text), &error));
 	CHECK(strstr(error.text, "deep"));
-	snprintf(text, sizeof(text), "runtime: x\nmodules: [{exports: [f]}]\nhooks: {h: {means: free, entry: {handle: 1}, function: &a "
-				     "{tail_jump_of: *a}}}\n");
+	snprintf(text, sizeof(text),
+		 "runtime: x\nmodules: [{exports: [f]}]\nhooks: {h: {means: free, entry: {handle: 1}, function: &a "
+		 "{tail_jump_of: *a}}}\n");
 	CHECK(!adapter__read("x", text, strlen(text), &error));
 	CHECK(strstr(error.text, "deep"));
 }

@@ -61,16 +61,17 @@ static void values_stand_alone(void)
 
 static void alternatives(void)
 {
-	static const char lines[] = "    means: call\n"
-				    "    entry:\n"
-				    "      let: {kind: +0(%di)}\n"
-				    "      handle: \"%di\"\n"
-				    "      batch:\n"
-				    "        - {when: kind == 1, value: +0(8)}\n"	/* holds, but faults: the next is tried */
-				    "        - {when: kind == 1, value: 11}\n"
-				    "        - {when: [kind == 2, +8(%di) == 7], let: {x: +8(%di)}, value: x + 1}\n"
-				    "        - {let: {x: +0(+16(%di))}, when: 1 <= x <= 8, value: x}\n"
-				    "        - {when: kind == 4, value: [{when: 0 == %si, value: 1}, 44]}\n";
+	static const char lines[] =
+		"    means: call\n"
+		"    entry:\n"
+		"      let: {kind: +0(%di)}\n"
+		"      handle: \"%di\"\n"
+		"      batch:\n"
+		"        - {when: kind == 1, value: +0(8)}\n" /* holds, but faults: the next is tried */
+		"        - {when: kind == 1, value: 11}\n"
+		"        - {when: [kind == 2, +8(%di) == 7], let: {x: +8(%di)}, value: x + 1}\n"
+		"        - {let: {x: +0(+16(%di))}, when: 1 <= x <= 8, value: x}\n"
+		"        - {when: kind == 4, value: [{when: 0 == %si, value: 1}, 44]}\n";
 
 	memset(memory, 0, sizeof(memory));
 	put64(0, 1);
@@ -139,8 +140,8 @@ static void loops(void)
 
 	memset(memory, 0, sizeof(memory));
 	put64(0, 4);
-	put64(8, at(256));	/* rank 0: a scalar */
-	put64(16, 1);		/* a fault */
+	put64(8, at(256)); /* rank 0: a scalar */
+	put64(16, 1);	   /* a fault */
 	put64(24, at(272));
 	put64(32, at(288));
 	put64(272, 1);
@@ -192,9 +193,12 @@ static void stepped_loops(void)
 	CHECK(entry("    means: call\n"
 		    "    entry:\n"
 		    "      handle: \"%di\"\n"
-		    "      batch: {each: {index: i, count: +0(%di), start: 100, step: 10, limit: 9}, when: i > 110, value: i}\n"
-		    "      tokens: {each: {index: i, count: +0(%di), start: 100, step: 10, limit: 9}, when: i > 120, value: i}\n"
-		    "      status: {each: {index: i, count: +0(%di), start: 100, step: 10, limit: 2}, when: i > 110, value: i}\n"));
+		    "      batch: {each: {index: i, count: +0(%di), start: 100, step: 10, limit: 9}, when: i > 110, "
+		    "value: i}\n"
+		    "      tokens: {each: {index: i, count: +0(%di), start: 100, step: 10, limit: 9}, when: i > 120, "
+		    "value: i}\n"
+		    "      status: {each: {index: i, count: +0(%di), start: 100, step: 10, limit: 2}, when: i > 110, "
+		    "value: i}\n"));
 	CHECK_INT(known_value(VALUE_BATCH), 120);
 	CHECK_INT(known_value(VALUE_TOKENS), 0xdead);
 	CHECK_INT(known_value(VALUE_STATUS), 0xdead);
@@ -284,13 +288,15 @@ static void names(void)
 	fixture__free(&f);
 	/* Bytes that are no text are no name. */
 	put64(512, 0x0102030405060708);
-	CHECK(entry("    means: call\n    entry:\n      handle: \"%di\"\n      model:\n        - bytes(%di + 512, 8)\n        - c_string(%di + 520)\n"));
+	CHECK(entry("    means: call\n    entry:\n      handle: \"%di\"\n      model:\n        - bytes(%di + 512, 8)\n "
+		    "       - c_string(%di + 520)\n"));
 	fixture__run(&f, &f.hook.name);
 	CHECK_STR(fixture__string(&f), "els/resnet50.onnx");
 	fixture__free(&f);
 	/* At exit, from what was there at entry. */
 	put_text(64, "toy.bin");
-	CHECK(entry("    means: load\n    exit: {handle: \"%ax\", failed: \"%ax == 0\", model: c_string(entry(%si))}\n"));
+	CHECK(entry(
+		"    means: load\n    exit: {handle: \"%ax\", failed: \"%ax == 0\", model: c_string(entry(%si))}\n"));
 	CHECK_INT(f.hook.flags & HOOK_NAME_AT_EXIT, HOOK_NAME_AT_EXIT);
 	f.state.args[EXPR_AX] = at(1);
 	fixture__run(&f, &f.hook.exit);
@@ -351,24 +357,24 @@ static void evaluator(void)
 	char text[256];
 
 	/* A loop without end stops at the step limit. */
-	hook->ops[0] = (struct expr_op){ .code = EXPR_JMP, .imm = 0 };
+	hook->ops[0] = (struct expr_op) { .code = EXPR_JMP, .imm = 0 };
 	hook->entry.length = 1;
 	CHECK_INT(evaluate__run(&state, hook, &hook->entry, read_memory, NULL), EXPR_STEPS_MAX);
 	/* A fault goes to the handler once, then ends the program. */
 	memset(hook->ops, 0, sizeof(hook->ops));
-	hook->ops[0] = (struct expr_op){ .code = EXPR_ON_FAULT, .imm = 2 };
-	hook->ops[1] = (struct expr_op){ .code = EXPR_LOAD, .dst = 1, .a = 0, .b = EXPR_U64 };
-	hook->ops[2] = (struct expr_op){ .code = EXPR_IMM, .dst = 2, .imm = 42 };
-	hook->ops[3] = (struct expr_op){ .code = EXPR_OUT, .dst = VALUE_BATCH, .a = 2 };
-	hook->ops[4] = (struct expr_op){ .code = EXPR_DIV, .dst = 2, .a = 2, .b = 0 };
-	hook->ops[5] = (struct expr_op){ .code = EXPR_OUT, .dst = VALUE_TOKENS, .a = 2 };
+	hook->ops[0] = (struct expr_op) { .code = EXPR_ON_FAULT, .imm = 2 };
+	hook->ops[1] = (struct expr_op) { .code = EXPR_LOAD, .dst = 1, .a = 0, .b = EXPR_U64 };
+	hook->ops[2] = (struct expr_op) { .code = EXPR_IMM, .dst = 2, .imm = 42 };
+	hook->ops[3] = (struct expr_op) { .code = EXPR_OUT, .dst = VALUE_BATCH, .a = 2 };
+	hook->ops[4] = (struct expr_op) { .code = EXPR_DIV, .dst = 2, .a = 2, .b = 0 };
+	hook->ops[5] = (struct expr_op) { .code = EXPR_OUT, .dst = VALUE_TOKENS, .a = 2 };
 	hook->entry.length = 6;
 	CHECK_INT(evaluate__run(&state, hook, &hook->entry, read_memory, NULL), 5);
 	CHECK_INT(state.known, 1 << VALUE_BATCH);
 	CHECK_INT(state.values[VALUE_BATCH], 42);
 	/* Addresses that wrap round are no memory. */
-	hook->ops[0] = (struct expr_op){ .code = EXPR_LOAD, .dst = 1, .a = 0, .b = EXPR_U64, .imm = -4 };
-	hook->ops[1] = (struct expr_op){ .code = EXPR_OUT, .dst = VALUE_BATCH, .a = 2 };
+	hook->ops[0] = (struct expr_op) { .code = EXPR_LOAD, .dst = 1, .a = 0, .b = EXPR_U64, .imm = -4 };
+	hook->ops[1] = (struct expr_op) { .code = EXPR_OUT, .dst = VALUE_BATCH, .a = 2 };
 	CHECK_INT(evaluate__run(&state, hook, &hook->entry, read_memory, NULL), 1);
 	CHECK_INT(state.known, 0);
 	hook->entry.length = 2;
@@ -387,8 +393,8 @@ static void live_process(void)
 	struct expr_state state = { 0 };
 	pid_t pid = getpid();
 
-	hook->ops[0] = (struct expr_op){ .code = EXPR_ARG, .dst = 1, .a = EXPR_DI };
-	hook->ops[1] = (struct expr_op){ .code = EXPR_CSTRING, .a = 1 };
+	hook->ops[0] = (struct expr_op) { .code = EXPR_ARG, .dst = 1, .a = EXPR_DI };
+	hook->ops[1] = (struct expr_op) { .code = EXPR_CSTRING, .a = 1 };
 	hook->entry.length = 2;
 	state.args[EXPR_DI] = (uintptr_t)name;
 	evaluate__run(&state, hook, &hook->entry, evaluate__read_process, &pid);

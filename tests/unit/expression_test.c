@@ -14,7 +14,8 @@ static uint64_t value(const char *text)
 	char lines[2048];
 	uint64_t got = UNKNOWN;
 
-	snprintf(lines, sizeof(lines), "    means: call\n    entry:\n      handle: \"%%di\"\n      batch: |-\n        %s\n", text);
+	snprintf(lines, sizeof(lines),
+		 "    means: call\n    entry:\n      handle: \"%%di\"\n      batch: |-\n        %s\n", text);
 	if (!fixture__read(&f, lines)) {
 		printf("  %s\n", f.error.text);
 		return UNKNOWN;
@@ -85,8 +86,8 @@ static void numbers_and_operators(void)
 		{ "1 <= 9 <= 8", 0 },
 		{ "1 < 2 && 3 < 2", 0 },
 		{ "1 < 2 || 3 < 2", 1 },
-		{ "-1 < 1", 1 },		    /* a minus sign makes it signed */
-		{ "0xffffffffffffffff < 1", 0 },    /* else not */
+		{ "-1 < 1", 1 },		 /* a minus sign makes it signed */
+		{ "0xffffffffffffffff < 1", 0 }, /* else not */
 		{ "-16 >> 2", (uint64_t)-4 },
 		{ "0xfffffffffffffff0 >> 60", 15 },
 		{ "200:s8", (uint64_t)-56 },
@@ -155,7 +156,7 @@ static void registers_and_memory(void)
 		{ "+0(%di + 24)", 99 },
 		{ "+8(%di) - +8(%di) + 1", 1 },
 		{ "+0x100000000(%di)", UNKNOWN },
-		{ "+0(8)", UNKNOWN },	/* a fault */
+		{ "+0(8)", UNKNOWN }, /* a fault */
 		{ "1 / (%si - 7)", UNKNOWN },
 		{ "%si % (%si - 7)", UNKNOWN },
 		{ "handle", MEMORY_BASE },
@@ -211,10 +212,10 @@ static void strings(void)
 		{ "!like(c_string(%di + 512), '*Q*')", 1 },
 		{ "cxx11_string(%di) && 1", 1 },
 		/* Not strings: the value is unknown, whatever is asked of it. */
-		{ "length(cxx11_string(%di + 128))", UNKNOWN },	/* short, but longer than fits */
-		{ "length(cxx11_string(%di + 160))", UNKNOWN },	/* capacity less than length */
-		{ "length(cxx11_string(%di + 192))", UNKNOWN },	/* no NUL behind it */
-		{ "length(cxx11_string(%di + 224))", UNKNOWN },	/* huge capacity */
+		{ "length(cxx11_string(%di + 128))", UNKNOWN }, /* short, but longer than fits */
+		{ "length(cxx11_string(%di + 160))", UNKNOWN }, /* capacity less than length */
+		{ "length(cxx11_string(%di + 192))", UNKNOWN }, /* no NUL behind it */
+		{ "length(cxx11_string(%di + 224))", UNKNOWN }, /* huge capacity */
 		{ "length(cow_string(%di))", UNKNOWN },
 		{ "!like(cxx11_string(%di + 128), 'x')", UNKNOWN },
 		{ "cxx11_string(%di + 128) || 1", UNKNOWN },
@@ -282,7 +283,8 @@ static void mistakes(void)
 		{ "~", "expected a value" },
 		{ "1 2", "expected an operator or the end, not '2'" },
 		{ "1 < 1 < 1 < 1 < 1 < 1 < 1 < 1 < 1 < 1", "more than 8 comparisons in a chain" },
-		{ "((((((((((((((((((((((((((((((((((((((((((1))))))))))))))))))))))))))))))))))))))))))", "nested more than" },
+		{ "((((((((((((((((((((((((((((((((((((((((((1))))))))))))))))))))))))))))))))))))))))))",
+		  "nested more than" },
 	};
 	struct fixture *f = calloc(1, sizeof(*f));
 	char lines[2048];
@@ -292,7 +294,8 @@ static void mistakes(void)
 		/* In double quotes, where YAML allows it, so that columns are exact. */
 		const char *quote = strchr(text, '"') ? "'" : "\"";
 
-		snprintf(lines, sizeof(lines), "    means: call\n    entry: {handle: \"%%di\",\n      batch: %s%s%s}\n", quote, text, quote);
+		snprintf(lines, sizeof(lines), "    means: call\n    entry: {handle: \"%%di\",\n      batch: %s%s%s}\n",
+			 quote, text, quote);
 		CHECK(!fixture__read(f, lines));
 		if (!strstr(f->error.text, rows[i].want)) {
 			printf("  %s → %s\n", text, f->error.text);
@@ -306,7 +309,8 @@ static void mistakes(void)
 	CHECK(!fixture__read(f, "    means: call\n    entry:\n      handle: \"%di\"\n      batch: +8(%spp)\n"));
 	CHECK(strncmp(f->error.text, "test.yaml:9:17: unknown register '%spp'; did you mean '%sp'?", 60) == 0);
 	/* Text that spans lines has no exact columns, so it is quoted. */
-	CHECK(!fixture__read(f, "    means: call\n    entry:\n      handle: \"%di\"\n      batch: |-\n        1 + 2 )\n"));
+	CHECK(!fixture__read(f,
+			     "    means: call\n    entry:\n      handle: \"%di\"\n      batch: |-\n        1 + 2 )\n"));
 	CHECK(strstr(f->error.text, "test.yaml:9:14: ") && strstr(f->error.text, "(before \")\")"));
 	free(f);
 }

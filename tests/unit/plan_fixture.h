@@ -83,7 +83,8 @@ static inline bool fixture__read(struct fixture *f, const char *lines)
 	char text[16384];
 
 	memset(f, 0, sizeof(*f));
-	snprintf(text, sizeof(text), "runtime: test\nmodules: [{exports: [f]}]\nhooks:\n  h:\n    function: {export: f}\n%s", lines);
+	snprintf(text, sizeof(text),
+		 "runtime: test\nmodules: [{exports: [f]}]\nhooks:\n  h:\n    function: {export: f}\n%s", lines);
 	f->adapter = adapter__read("test.yaml", text, strlen(text), &f->error);
 	return f->adapter != NULL;
 }
@@ -93,7 +94,7 @@ static inline void fixture__constant(struct fixture *f, enum constant_kind kind,
 {
 	for (size_t i = 0; i < f->adapter->constants.n; i++)
 		if (f->adapter->constants.items[i].kind == kind)
-			f->constants[i] = (struct answer_constant){ .found = true, .value = value };
+			f->constants[i] = (struct answer_constant) { .found = true, .value = value };
 }
 
 static inline int fixture__compile(struct fixture *f)

@@ -74,14 +74,21 @@ static void case__start(struct case_ *c)
 		snprintf(function->why, sizeof(function->why), "found");
 		function->exits_complete = true;
 		function->n_exits = 1;
-		function->exits[0] = (struct answer_exit){ .offset = 0x1000 * (i + 1) + 0x80, .frame = SITE_FRAME_SP, .frame_offset = 32,
-							   .how = EXIT_STRAIGHT, .cost = COST_EMULATED };
+		function->exits[0] = (struct answer_exit) { .offset = 0x1000 * (i + 1) + 0x80,
+							    .frame = SITE_FRAME_SP,
+							    .frame_offset = 32,
+							    .how = EXIT_STRAIGHT,
+							    .cost = COST_EMULATED };
 		function->n_pads = 2;
-		function->pads[0] = (struct answer_pad){ .offset = 0x1000 * (i + 1) + 0x90, .frame = SITE_FRAME_BP, .frame_offset = 16 };
-		function->pads[1] = (struct answer_pad){ .offset = 0x1000 * (i + 1) + 0xa0, .catches = true };
+		function->pads[0] = (struct answer_pad) { .offset = 0x1000 * (i + 1) + 0x90,
+							  .frame = SITE_FRAME_BP,
+							  .frame_offset = 16 };
+		function->pads[1] = (struct answer_pad) { .offset = 0x1000 * (i + 1) + 0xa0, .catches = true };
 	}
-	c->constants[0] = (struct answer_constant){ .found = true, .value = 24 };
-	c->match = (struct answer_match){ .n_functions = FUNCTIONS, .n_constants = 1, .functions = c->functions, .constants = c->constants };
+	c->constants[0] = (struct answer_constant) { .found = true, .value = 24 };
+	c->match = (struct answer_match) {
+		.n_functions = FUNCTIONS, .n_constants = 1, .functions = c->functions, .constants = c->constants
+	};
 	snprintf(c->match.version, sizeof(c->match.version), "1.2");
 }
 
@@ -177,7 +184,8 @@ static void no_return_probes(void)
 	c.plan = plan__new(c.set, &c.match, true);
 	load = hook_of(c.plan, "load");
 	CHECK(load->refused && !c.plan->usable);
-	CHECK_STR(load->why, "found, but not every way out of it is known: an indirect jump (a return probe is not safe in this process)");
+	CHECK_STR(load->why, "found, but not every way out of it is known: an indirect jump (a return probe is not "
+			     "safe in this process)");
 	CHECK_INT(load->n_sites, 0);
 	CHECK(strstr(c.plan->why, "load: found, but not every way"));
 	case__end(&c);

@@ -85,7 +85,8 @@ cleanup:
 	return NULL;
 }
 
-static int add_text(struct adapter_set *set, const char *path, const char *text, size_t size, struct adapter_error *error)
+static int add_text(struct adapter_set *set, const char *path, const char *text, size_t size,
+		    struct adapter_error *error)
 {
 	struct adapter *adapter = adapter__read(path, text, size, error);
 	int err;

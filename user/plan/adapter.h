@@ -33,6 +33,6 @@ size_t adapter_set__count(const struct adapter_set *set);
 const struct module_query *adapter_set__queries(const struct adapter_set *set);
 const struct adapter *adapter_set__at(const struct adapter_set *set, size_t i);
 const char *adapter__runtime(const struct adapter *adapter);
-const char *adapter__path(const struct adapter *adapter); /* for messages; "<embedded>/onnxruntime.yaml" */
+const char *adapter__path(const struct adapter *adapter); /* for messages; "<embedded>/toy.yaml" */
 
 #endif

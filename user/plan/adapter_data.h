@@ -26,9 +26,9 @@ struct alternative {
 	size_t n_guards;
 	/* each: count rounds, at most limit, index = start, start + step … Lets and guards are evaluated for each. NULL: no loop */
 	const char *index;
-	struct node *count;	/* NULL: limit */
+	struct node *count; /* NULL: limit */
 	uint64_t limit, start, step;
-	struct node *least;	/* among those whose guards hold, the one with the least; NULL: the first */
+	struct node *least; /* among those whose guards hold, the one with the least; NULL: the first */
 	/* The value itself: one of the two. */
 	struct node *node;
 	struct value *nested;
@@ -56,7 +56,7 @@ struct adapter_hook {
 	uint32_t line, column;
 	enum hook_means means;
 	enum ends ends;
-	bool pads;		  /* exceptions: pads */
+	bool pads; /* exceptions: pads */
 	bool optional;
 	uint32_t group;		  /* of calls that may nest */
 	const char *when_maps;	  /* NULL: everywhere */

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #define LOCATORS_DEEP 4 /* tail_jump_of and called_by in each other */
-#define LOCATORS_MAX 16
-#define SLOT_MAX 4095
+#define LOCATORS_MAX  16
+#define SLOT_MAX      4095
 
 static const char **read_texts(struct tree *tree, tree_node *node, size_t *n, const char *what)
 {
@@ -39,10 +39,12 @@ void adapter_read__modules(struct tree *tree, struct adapter *adapter, tree_node
 
 		if (!tree__keys(tree, node, keys, "a module"))
 			return;
-		match->exports = read_texts(tree, tree__get(tree, node, "exports"), &match->n_exports, "a symbol's name");
-		match->strings = read_texts(tree, tree__get(tree, node, "strings"), &match->n_strings, "a string in the file");
-		match->absent_exports =
-			read_texts(tree, tree__get(tree, node, "absent_exports"), &match->n_absent_exports, "a symbol's name");
+		match->exports =
+			read_texts(tree, tree__get(tree, node, "exports"), &match->n_exports, "a symbol's name");
+		match->strings =
+			read_texts(tree, tree__get(tree, node, "strings"), &match->n_strings, "a string in the file");
+		match->absent_exports = read_texts(tree, tree__get(tree, node, "absent_exports"),
+						   &match->n_absent_exports, "a symbol's name");
 		soname = tree__get(tree, node, "soname");
 		match->soname = soname ? tree__text(tree, soname, "a pattern like libname.so*") : NULL;
 		/* A file with nothing to recognise it by would be every file of the host. */
@@ -75,7 +77,8 @@ static struct table_step *read_steps(struct tree *tree, tree_node *node, size_t 
 			steps[i].kind = STEP_LEA;
 		} else if (tree__keys(tree, step, keys, "a step")) {
 			steps[i].kind = STEP_SLOT;
-			steps[i].slot = (int)tree__number(tree, tree__need(tree, step, "slot", "a step"), 0, SLOT_MAX, "a slot");
+			steps[i].slot = (int)tree__number(tree, tree__need(tree, step, "slot", "a step"), 0, SLOT_MAX,
+							  "a slot");
 		}
 	}
 	return steps;
@@ -83,12 +86,12 @@ static struct table_step *read_steps(struct tree *tree, tree_node *node, size_t 
 
 static void read_locator(struct tree *tree, tree_node *node, struct locator *locator, int depth)
 {
-	static const char *const keys[] = { "export", "pattern", "refers_to", "table", "vtable", "tail_jump_of", "slot", "steps",
-					    "called_by", NULL };
-	static const char *const whats[] = { "a symbol's name", "a pattern over demangled names", "the beginning of a string",
-					     "an exported function", "an RTTI name" };
-	static const enum locator_kind kinds[] = { LOCATE_EXPORT, LOCATE_PATTERN, LOCATE_STRING_REFERENCE, LOCATE_TABLE,
-						   LOCATE_VTABLE, LOCATE_TAIL_JUMP };
+	static const char *const keys[] = { "export",	    "pattern", "refers_to", "table",	 "vtable",
+					    "tail_jump_of", "slot",    "steps",	    "called_by", NULL };
+	static const char *const whats[] = { "a symbol's name", "a pattern over demangled names",
+					     "the beginning of a string", "an exported function", "an RTTI name" };
+	static const enum locator_kind kinds[] = { LOCATE_EXPORT, LOCATE_PATTERN, LOCATE_STRING_REFERENCE,
+						   LOCATE_TABLE,  LOCATE_VTABLE,  LOCATE_TAIL_JUMP };
 	tree_node *part;
 	int found = -1;
 
@@ -102,14 +105,17 @@ static void read_locator(struct tree *tree, tree_node *node, struct locator *loc
 		if (!tree__get(tree, node, keys[i]))
 			continue;
 		if (found >= 0) {
-			tree__fail(tree, node, "a function is found in one way: '%s:' or '%s:'; write a list to try several", keys[found],
-				   keys[i]);
+			tree__fail(tree, node,
+				   "a function is found in one way: '%s:' or '%s:'; write a list to try several",
+				   keys[found], keys[i]);
 			return;
 		}
 		found = i;
 	}
 	if (found < 0) {
-		tree__fail(tree, node, "a function needs 'export:', 'pattern:', 'refers_to:', 'vtable:', 'table:' or 'tail_jump_of:'");
+		tree__fail(
+			tree, node,
+			"a function needs 'export:', 'pattern:', 'refers_to:', 'vtable:', 'table:' or 'tail_jump_of:'");
 		return;
 	}
 	locator->kind = kinds[found];
@@ -125,7 +131,8 @@ static void read_locator(struct tree *tree, tree_node *node, struct locator *loc
 	}
 	part = tree__get(tree, node, "slot");
 	if (locator->kind == LOCATE_VTABLE)
-		locator->slot = (int)tree__number(tree, tree__need(tree, node, "slot", "a function of a vtable"), 0, SLOT_MAX, "a slot");
+		locator->slot = (int)tree__number(tree, tree__need(tree, node, "slot", "a function of a vtable"), 0,
+						  SLOT_MAX, "a slot");
 	else if (part)
 		tree__fail(tree, part, "'slot:' belongs to 'vtable:'");
 	part = tree__get(tree, node, "steps");
@@ -154,7 +161,8 @@ size_t adapter_read__locators(struct tree *tree, tree_node *node, const struct l
 	if (tree->failed)
 		return 0;
 	if (!n || n > LOCATORS_MAX) {
-		tree__fail(tree, node, "expected a function, like {export: a_function}, or a list of 1 to %d ways to find it",
+		tree__fail(tree, node,
+			   "expected a function, like {export: a_function}, or a list of 1 to %d ways to find it",
 			   LOCATORS_MAX);
 		return 0;
 	}

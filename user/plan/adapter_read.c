@@ -8,7 +8,7 @@
 #include "plan/compile.h"
 
 #define HOOKS_OF_ADAPTER_MAX 64
-#define FALLBACKS_MAX 16
+#define FALLBACKS_MAX	     16
 
 static const char *const means_words[] = { "call", "load", "derive", "free", "caught", NULL };
 static const enum hook_means means_kinds[] = { HOOK_CALL, HOOK_LOAD, HOOK_DERIVE, HOOK_FREE, HOOK_CAUGHT };
@@ -51,28 +51,36 @@ static void check_hook(struct tree *tree, const struct adapter_hook *hook, tree_
 		const struct value *any = hook->entry.values[i] ? hook->entry.values[i] : hook->exit.values[i];
 
 		if (twice)
-			tree__fail_at(tree, twice->line, twice->column, "'%s' is given at entry and at exit; once is enough", names[i]);
+			tree__fail_at(tree, twice->line, twice->column,
+				      "'%s' is given at entry and at exit; once is enough", names[i]);
 		if (any && (hook->means == HOOK_CAUGHT || (hook->means == HOOK_FREE && i != VALUE_HANDLE) ||
 			    (i == VALUE_PARENT && hook->means != HOOK_DERIVE)))
-			tree__fail_at(tree, any->line, any->column, "'%s' says nothing in a hook that means %s", names[i], word);
-		if (!any && hook->means != HOOK_CAUGHT && (i == VALUE_HANDLE || (i == VALUE_PARENT && hook->means == HOOK_DERIVE)))
-			tree__fail(tree, node, "a hook that means %s needs '%s:' in 'entry:' or 'exit:'", word, names[i]);
+			tree__fail_at(tree, any->line, any->column, "'%s' says nothing in a hook that means %s",
+				      names[i], word);
+		if (!any && hook->means != HOOK_CAUGHT &&
+		    (i == VALUE_HANDLE || (i == VALUE_PARENT && hook->means == HOOK_DERIVE)))
+			tree__fail(tree, node, "a hook that means %s needs '%s:' in 'entry:' or 'exit:'", word,
+				   names[i]);
 	}
 	if (instant && hook->ends != ENDS_ENTRY)
-		tree__fail(tree, tree__get(tree, node, "ends"), "a hook that means %s acts at the entry; leave 'ends:' out", word);
+		tree__fail(tree, tree__get(tree, node, "ends"),
+			   "a hook that means %s acts at the entry; leave 'ends:' out", word);
 	if (hook->entry.model && hook->exit.model)
-		tree__fail_at(tree, hook->exit.model->line, hook->exit.model->column, "'model' is given at entry and at exit");
+		tree__fail_at(tree, hook->exit.model->line, hook->exit.model->column,
+			      "'model' is given at entry and at exit");
 	if (hook->entry.model && (!hook->entry.values[VALUE_HANDLE] || instant))
 		tree__fail_at(tree, hook->entry.model->line, hook->entry.model->column,
-			      instant ? "'model' says nothing in a hook that means %s" :
-					"the model's name is read once for a handle: where 'handle:' is read at exit, 'model:' must be too",
+			      instant ? "'model' says nothing in a hook that means %s"
+				      : "the model's name is read once for a handle: where 'handle:' is read at exit, "
+					"'model:' must be too",
 			      word);
 	if (hook->pads && hook->ends != ENDS_EXITS)
 		tree__fail(tree, tree__get(tree, node, "exceptions"), "landing pads are for hooks that end by exits");
 }
 
 /* Compiles as if every constant were known: finds names that are none, and what is too complex. */
-static void try_hook(struct tree *tree, const struct adapter *adapter, const struct adapter_hook *hook, struct function_query *query)
+static void try_hook(struct tree *tree, const struct adapter *adapter, const struct adapter_hook *hook,
+		     struct function_query *query)
 {
 	struct compile_report report;
 	struct hook *code = tree->failed ? NULL : calloc(1, sizeof(*code));
@@ -88,11 +96,11 @@ static void try_hook(struct tree *tree, const struct adapter *adapter, const str
 	free(code);
 }
 
-void adapter_read__hook(struct tree *tree, struct adapter *adapter, struct adapter_hook *hook, struct function_query *query,
-			tree_node *name, tree_node *node)
+void adapter_read__hook(struct tree *tree, struct adapter *adapter, struct adapter_hook *hook,
+			struct function_query *query, tree_node *name, tree_node *node)
 {
-	static const char *const keys[] = { "means", "function", "ends", "exceptions", "optional", "group", "when", "fallback_for",
-					    "entry", "exit", NULL };
+	static const char *const keys[] = { "means", "function",     "ends",  "exceptions", "optional", "group",
+					    "when",  "fallback_for", "entry", "exit",	    NULL };
 	static const char *const ends[] = { "exits", "return", "entry", NULL };
 	static const char *const exceptions[] = { "caught", "pads", NULL };
 	const char *group = adapter->runtime;
@@ -124,7 +132,8 @@ void adapter_read__hook(struct tree *tree, struct adapter *adapter, struct adapt
 	read_when(tree, hook, tree__get(tree, node, "when"));
 	part = tree__get(tree, node, "fallback_for");
 	hook->fallback_for = part ? tree__text(tree, part, "a hook's name") : NULL;
-	query->n_locators = adapter_read__locators(tree, tree__need(tree, node, "function", "a hook"), &query->locators);
+	query->n_locators =
+		adapter_read__locators(tree, tree__need(tree, node, "function", "a hook"), &query->locators);
 	adapter_read__section(tree, adapter, &hook->entry, tree__get(tree, node, "entry"), "entry");
 	adapter_read__section(tree, adapter, &hook->exit, tree__get(tree, node, "exit"), "exit");
 	check_hook(tree, hook, node);
@@ -147,10 +156,12 @@ static void read_hooks(struct tree *tree, struct adapter *adapter, tree_node *ho
 	adapter->hooks = tree__alloc(tree, hooks, n, sizeof(*adapter->hooks));
 	queries = tree__alloc(tree, hooks, n, sizeof(*queries));
 	for (size_t i = 0; i < n && queries && !tree->failed; i++) {
-		adapter_read__hook(tree, adapter, &adapter->hooks[i], &queries[i], tree__key(tree, hooks, i), tree__value(tree, hooks, i));
+		adapter_read__hook(tree, adapter, &adapter->hooks[i], &queries[i], tree__key(tree, hooks, i),
+				   tree__value(tree, hooks, i));
 		for (size_t j = 0; j < i && !tree->failed; j++)
 			if (strcmp(adapter->hooks[j].name, adapter->hooks[i].name) == 0)
-				tree__fail(tree, tree__key(tree, hooks, i), "the hook '%s' is given twice", adapter->hooks[i].name);
+				tree__fail(tree, tree__key(tree, hooks, i), "the hook '%s' is given twice",
+					   adapter->hooks[i].name);
 	}
 	if (tree->failed)
 		return;
@@ -169,9 +180,10 @@ static void read_hooks(struct tree *tree, struct adapter *adapter, tree_node *ho
 		if (!wanted || (j < n && !adapter->hooks[j].fallback_for))
 			continue;
 		near = expression__nearest(wanted, names);
-		tree__fail_at(tree, adapter->hooks[i].line, adapter->hooks[i].column, "'fallback_for: %.60s' is no other hook%s%s%s%s", wanted,
-			      j < n ? " but a fallback itself" : "", near && j == n ? "; did you mean '" : "", near && j == n ? near : "",
-			      near && j == n ? "'?" : "");
+		tree__fail_at(tree, adapter->hooks[i].line, adapter->hooks[i].column,
+			      "'fallback_for: %.60s' is no other hook%s%s%s%s", wanted,
+			      j < n ? " but a fallback itself" : "", near && j == n ? "; did you mean '" : "",
+			      near && j == n ? near : "", near && j == n ? "'?" : "");
 	}
 }
 
@@ -199,7 +211,8 @@ static void read_fallbacks(struct tree *tree, struct adapter *adapter, tree_node
 			return;
 		}
 		adapter->fallbacks[i].kind = file ? NAME_MAPPED_FILE : NAME_COMMAND_LINE;
-		adapter->fallbacks[i].pattern = tree__text(tree, file ? file : option, file ? "a pattern like *.model" : "an option like --model");
+		adapter->fallbacks[i].pattern = tree__text(tree, file ? file : option,
+							   file ? "a pattern like *.model" : "an option like --model");
 	}
 	adapter->n_fallbacks = n;
 }
@@ -211,7 +224,8 @@ static void read_root(struct tree *tree, struct adapter *adapter, tree_node *roo
 
 	if (!root || !tree__keys(tree, root, keys, "an adapter"))
 		return;
-	adapter->runtime = adapter_read__name(tree, tree__need(tree, root, "runtime", "an adapter"), "a runtime's name", ".+-");
+	adapter->runtime =
+		adapter_read__name(tree, tree__need(tree, root, "runtime", "an adapter"), "a runtime's name", ".+-");
 	adapter->query.runtime = adapter->runtime;
 	adapter->constants.items = tree__alloc(tree, root, CONSTANTS_MAX, sizeof(*adapter->constants.items));
 	if (tree->failed)

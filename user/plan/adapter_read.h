@@ -10,9 +10,10 @@ void adapter_read__modules(struct tree *tree, struct adapter *adapter, tree_node
 /* A list of locators. Returns how many, 0 with the error set. */
 size_t adapter_read__locators(struct tree *tree, tree_node *node, const struct locator **locators);
 
-void adapter_read__hook(struct tree *tree, struct adapter *adapter, struct adapter_hook *hook, struct function_query *query,
-			tree_node *name, tree_node *node);
-void adapter_read__section(struct tree *tree, struct adapter *adapter, struct section *section, tree_node *node, const char *what);
+void adapter_read__hook(struct tree *tree, struct adapter *adapter, struct adapter_hook *hook,
+			struct function_query *query, tree_node *name, tree_node *node);
+void adapter_read__section(struct tree *tree, struct adapter *adapter, struct section *section, tree_node *node,
+			   const char *what);
 /* Finds entry(…) in the hook's exit section and lists what must be saved. */
 void adapter_read__saves(struct tree *tree, struct adapter_hook *hook);
 

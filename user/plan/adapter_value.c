@@ -6,16 +6,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#define VALUES_DEEP 8
+#define VALUES_DEEP	 8
 #define ALTERNATIVES_MAX 16
-#define LETS_MAX 24
-#define GUARDS_MAX 16
-#define EACH_MAX 512
-#define INDEX_MAX 65536
-#define NAME_LIMIT 60 /* characters of a runtime, a hook or a let: they travel in records of fixed size */
+#define LETS_MAX	 24
+#define GUARDS_MAX	 16
+#define EACH_MAX	 512
+#define INDEX_MAX	 65536
+#define NAME_LIMIT	 60 /* characters of a runtime, a hook or a let: they travel in records of fixed size */
 
-static struct value *read_value(struct tree *tree, struct adapter *adapter, tree_node *node, const struct section *section,
-				int depth);
+static struct value *read_value(struct tree *tree, struct adapter *adapter, tree_node *node,
+				const struct section *section, int depth);
 
 const char *adapter_read__name(struct tree *tree, tree_node *node, const char *what, const char *more)
 {
@@ -26,8 +26,8 @@ const char *adapter_read__name(struct tree *tree, tree_node *node, const char *w
 
 		if (ok && !(at == name && !*more && isdigit((unsigned char)*at)) && at - name < NAME_LIMIT)
 			continue;
-		tree__fail(tree, node, "expected %s: letters, digits and _%s%s, at most %d; not '%.40s'", what, *more ? " " : "", more,
-			   NAME_LIMIT, name);
+		tree__fail(tree, node, "expected %s: letters, digits and _%s%s, at most %d; not '%.40s'", what,
+			   *more ? " " : "", more, NAME_LIMIT, name);
 		return NULL;
 	}
 	return name;
@@ -55,19 +55,21 @@ static struct node *read_expression(struct tree *tree, struct adapter *adapter, 
 }
 
 /* section: names of these lets may not be used again inside; NULL: the section itself. */
-static struct binding *read_lets(struct tree *tree, struct adapter *adapter, tree_node *node, const struct section *section,
-				 size_t *n, int depth)
+static struct binding *read_lets(struct tree *tree, struct adapter *adapter, tree_node *node,
+				 const struct section *section, size_t *n, int depth)
 {
-	static const char *const reserved[] = { "handle", "load_base", "cxx11_strings", "vtable", "accessor", "symbol", "known",
-						"entry", "length", "like", "cxx_string", "cxx11_string", "cow_string", "c_string",
-						"bytes", NULL };
+	static const char *const reserved[] = { "handle",     "load_base", "cxx11_strings", "vtable",
+						"accessor",   "symbol",	   "known",	    "entry",
+						"length",     "like",	   "cxx_string",    "cxx11_string",
+						"cow_string", "c_string",  "bytes",	    NULL };
 	struct binding *lets;
 
 	*n = 0;
 	if (!node || tree->failed)
 		return NULL;
 	if (node->type != YAML_MAPPING_NODE || tree__pairs(node) > LETS_MAX) {
-		tree__fail(tree, node, "expected names and their expressions, like {rows: \"%%si\"}, at most %d", LETS_MAX);
+		tree__fail(tree, node, "expected names and their expressions, like {rows: \"%%si\"}, at most %d",
+			   LETS_MAX);
 		return NULL;
 	}
 	lets = tree__alloc(tree, node, tree__pairs(node), sizeof(*lets));
@@ -79,7 +81,8 @@ static struct binding *read_lets(struct tree *tree, struct adapter *adapter, tre
 		lets[i].column = (uint32_t)key->start_mark.column + 1;
 		for (size_t j = 0; lets[i].name && reserved[j]; j++)
 			if (strcmp(reserved[j], lets[i].name) == 0)
-				tree__fail(tree, key, "'%s' has a meaning of its own and cannot be a name", lets[i].name);
+				tree__fail(tree, key, "'%s' has a meaning of its own and cannot be a name",
+					   lets[i].name);
 		for (size_t j = 0; lets[i].name && j < i; j++)
 			if (strcmp(lets[j].name, lets[i].name) == 0)
 				tree__fail(tree, key, "'%s' is given twice", lets[i].name);
@@ -134,7 +137,8 @@ static void read_alternative(struct tree *tree, struct adapter *adapter, tree_no
 	part = tree__get(tree, node, "each");
 	if (part)
 		read_each(tree, adapter, part, section, alternative);
-	alternative->lets = read_lets(tree, adapter, tree__get(tree, node, "let"), section, &alternative->n_lets, depth);
+	alternative->lets =
+		read_lets(tree, adapter, tree__get(tree, node, "let"), section, &alternative->n_lets, depth);
 	part = tree__get(tree, node, "when");
 	if (part && !tree->failed) {
 		size_t n = tree__count(tree, part);
@@ -159,7 +163,8 @@ static void read_alternative(struct tree *tree, struct adapter *adapter, tree_no
 		alternative->nested = read_value(tree, adapter, part, section, depth + 1);
 }
 
-static struct value *read_value(struct tree *tree, struct adapter *adapter, tree_node *node, const struct section *section, int depth)
+static struct value *read_value(struct tree *tree, struct adapter *adapter, tree_node *node,
+				const struct section *section, int depth)
 {
 	struct value *value;
 	size_t n;
@@ -187,9 +192,11 @@ static struct value *read_value(struct tree *tree, struct adapter *adapter, tree
 	return tree->failed ? NULL : value;
 }
 
-void adapter_read__section(struct tree *tree, struct adapter *adapter, struct section *section, tree_node *node, const char *what)
+void adapter_read__section(struct tree *tree, struct adapter *adapter, struct section *section, tree_node *node,
+			   const char *what)
 {
-	static const char *const keys[] = { "let", "handle", "parent", "batch", "tokens", "status", "failed", "ignored", "model", NULL };
+	static const char *const keys[] = { "let",    "handle", "parent",  "batch", "tokens",
+					    "status", "failed", "ignored", "model", NULL };
 
 	if (!node || !tree__keys(tree, node, keys, what))
 		return;
@@ -209,7 +216,8 @@ static void find_saves_in_node(struct tree *tree, struct adapter_hook *hook, str
 		while (i < hook->n_saves && !expression__same(hook->saves[i], node->a))
 			i++;
 		if (i == SAVES_MAX) {
-			tree__fail_at(tree, node->line, node->column, "more than %d values are kept by entry(…)", SAVES_MAX);
+			tree__fail_at(tree, node->line, node->column, "more than %d values are kept by entry(…)",
+				      SAVES_MAX);
 			return;
 		}
 		hook->saves[i] = node->a;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define BLOCK_SIZE 16384
-#define ALIGN 16
+#define ALIGN	   16
 
 struct arena_block {
 	struct arena_block *before;

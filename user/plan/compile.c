@@ -10,7 +10,7 @@
 #include <string.h>
 
 static const char *const value_names[VALUES] = {
-	[VALUE_HANDLE] = "handle", [VALUE_PARENT] = "parent", [VALUE_BATCH] = "batch",	     [VALUE_TOKENS] = "tokens",
+	[VALUE_HANDLE] = "handle", [VALUE_PARENT] = "parent", [VALUE_BATCH] = "batch",	   [VALUE_TOKENS] = "tokens",
 	[VALUE_STATUS] = "status", [VALUE_FAILED] = "failed", [VALUE_IGNORED] = "ignored",
 };
 
@@ -24,7 +24,8 @@ static void note_missing(struct compiler *c, const char *what, bool required)
 		report->refused = true;
 		snprintf(report->why, sizeof(report->why), "no %s: %s", what, why);
 	}
-	snprintf(report->unknown + length, sizeof(report->unknown) - length, "%sno %s: %s", length ? "; " : "", what, why);
+	snprintf(report->unknown + length, sizeof(report->unknown) - length, "%sno %s: %s", length ? "; " : "", what,
+		 why);
 }
 
 /* Puts one value into the program. at_fail: where to go when it cannot be read; < 0: on with the next one. */
@@ -80,8 +81,8 @@ static int compile_saves(struct compiler *c)
 	c->certain_slot = (uint32_t)from->n_saves;
 	if (c->uncertain && c->certain_slot >= EXPR_SAVED_MAX)
 		return compile__error(c, from->saves[from->n_saves - 1],
-				      "at most %d values can be kept by entry(…), %d where one of them reads memory", EXPR_SAVED_MAX,
-				      EXPR_SAVED_MAX - 1);
+				      "at most %d values can be kept by entry(…), %d where one of them reads memory",
+				      EXPR_SAVED_MAX, EXPR_SAVED_MAX - 1);
 	if (c->uncertain)
 		err = compile__take(c, NULL, &flags);
 	if (!err && c->uncertain)
@@ -122,7 +123,8 @@ static int compile_saves(struct compiler *c)
 	return err;
 }
 
-static int compile_program(struct compiler *c, const struct section *section, bool at_exit, struct hook_program *program)
+static int compile_program(struct compiler *c, const struct section *section, bool at_exit,
+			   struct hook_program *program)
 {
 	uint32_t start = c->n_ops;
 	int end = compile__label(c), err = 0;
@@ -171,8 +173,8 @@ static int compile_name(struct compiler *c, const struct section *section, bool 
 	return err;
 }
 
-int compile__hook(const struct adapter *adapter, const struct adapter_hook *from, const struct answer_constant *constants,
-		  struct hook *hook, struct compile_report *report)
+int compile__hook(const struct adapter *adapter, const struct adapter_hook *from,
+		  const struct answer_constant *constants, struct hook *hook, struct compile_report *report)
 {
 	struct compiler *c = calloc(1, sizeof(*c));
 	int err;
@@ -190,7 +192,7 @@ int compile__hook(const struct adapter *adapter, const struct adapter_hook *from
 	c->hook = hook;
 	c->report = report;
 	c->taken = 1U << ZERO;
-	hook->entry = hook->exit = hook->name = (struct hook_program){ 0 };
+	hook->entry = hook->exit = hook->name = (struct hook_program) { 0 };
 	err = compile_program(c, &from->entry, false, &hook->entry);
 	if (!err)
 		err = compile_program(c, &from->exit, true, &hook->exit);

@@ -12,14 +12,14 @@
 
 #include <string.h>
 
-#define CXX11_HERE 16	/* offset of the short text in the object */
-#define CXX11_SHORT 15	/* the longest text that fits there */
+#define CXX11_HERE   16 /* offset of the short text in the object */
+#define CXX11_SHORT  15 /* the longest text that fits there */
 #define STRING_LIMIT 65535
-#define SCAN_LIMIT 256	/* bytes that a search or a measurement looks at: it takes five steps a byte */
+#define SCAN_LIMIT   256 /* bytes that a search or a measurement looks at: it takes five steps a byte */
 
 /* Compares a register with a number, and jumps. number_first: number code reg, else reg code number. */
-static int jump_number(struct compiler *c, const struct node *at, enum expr_code code, int reg, uint64_t number, bool number_first,
-		       int label)
+static int jump_number(struct compiler *c, const struct node *at, enum expr_code code, int reg, uint64_t number,
+		       bool number_first, int label)
 {
 	struct operand other = { .reg = ZERO };
 	int err = 0;
@@ -51,7 +51,8 @@ static int add_number(struct compiler *c, const struct node *at, int dst, int re
 	return err;
 }
 
-static int load(struct compiler *c, const struct node *at, struct operand *to, int from, int32_t offset, enum expr_width width)
+static int load(struct compiler *c, const struct node *at, struct operand *to, int from, int32_t offset,
+		enum expr_width width)
 {
 	int err = compile__take(c, at, to);
 
@@ -176,11 +177,13 @@ static int measure_text(struct compiler *c, const struct node *at, struct text *
 int compile__text(struct compiler *c, const struct node *node, bool measure, struct text *text)
 {
 	uint64_t cxx11 = node->kind == NODE_CXX11_STRING;
-	struct node layout = { .kind = NODE_CONSTANT, .line = node->line, .column = node->column, .number = node->number };
+	struct node layout = {
+		.kind = NODE_CONSTANT, .line = node->line, .column = node->column, .number = node->number
+	};
 	struct operand object;
 	int err;
 
-	*text = (struct text){ .length.reg = -1 };
+	*text = (struct text) { .length.reg = -1 };
 	if (node->kind == NODE_CXX_STRING) {
 		err = compile__fold(c, &layout, &cxx11);
 		if (err < 0)
@@ -225,7 +228,8 @@ int compile__text_out(struct compiler *c, const struct node *node)
 }
 
 /* Goes to label unless the bytes at [from + offset] are those of part. */
-static int compare_bytes(struct compiler *c, const struct node *at, int from, int32_t offset, const char *part, size_t n, int label)
+static int compare_bytes(struct compiler *c, const struct node *at, int from, int32_t offset, const char *part,
+			 size_t n, int label)
 {
 	struct operand there;
 	int err = compile__take(c, at, &there);
@@ -236,7 +240,11 @@ static int compare_bytes(struct compiler *c, const struct node *at, int from, in
 
 		memcpy(&want, part, size);
 		err = compile__emit(c, at, EXPR_LOAD, there.reg, from,
-				    size == 8 ? EXPR_U64 : size == 4 ? EXPR_U32 : size == 2 ? EXPR_U16 : EXPR_U8, offset);
+				    size == 8	? EXPR_U64
+				    : size == 4 ? EXPR_U32
+				    : size == 2 ? EXPR_U16
+						: EXPR_U8,
+				    offset);
 		if (!err)
 			err = jump_number(c, at, EXPR_JNE, there.reg, want, false, label);
 		part += size;

@@ -17,7 +17,7 @@ static int bind(struct compiler *c, const struct node *at, const char *name, int
 {
 	if (c->n_bound == BOUND_MAX)
 		return compile__error(c, at, "too complex: more than %d names are needed at once", BOUND_MAX);
-	c->bound[c->n_bound++] = (struct bound){ .name = name, .reg = reg, .is_signed = is_signed };
+	c->bound[c->n_bound++] = (struct bound) { .name = name, .reg = reg, .is_signed = is_signed };
 	return 0;
 }
 
@@ -115,7 +115,8 @@ static bool is_plain(const struct alternative *alternative)
 
 bool compile__value_can_fault(const struct value *value)
 {
-	return value->n_alternatives != 1 || !is_plain(&value->alternatives[0]) || compile__can_fault(value->alternatives[0].node);
+	return value->n_alternatives != 1 || !is_plain(&value->alternatives[0]) ||
+	       compile__can_fault(value->alternatives[0].node);
 }
 
 static int compile_guards(struct compiler *c, const struct alternative *alternative)
@@ -192,7 +193,8 @@ static int loop_head(struct compiler *c, const struct alternative *alternative, 
 		if (!err)
 			compile__give(c, &limit);
 	} else {
-		err = compile__number(c, at, loop->end.reg, alternative->start + alternative->limit * alternative->step);
+		err = compile__number(c, at, loop->end.reg,
+				      alternative->start + alternative->limit * alternative->step);
 	}
 	if (!err)
 		err = compile__number(c, at, loop->index.reg, alternative->start);
@@ -214,7 +216,8 @@ static int loop_least(struct compiler *c, const struct alternative *alternative,
 	if (!err)
 		err = compile__jump(c, at, EXPR_JEQ, loop->found.reg, ZERO, better);
 	if (!err)
-		err = compile__jump(c, at, compile__is_signed(c, at) ? EXPR_JSLE : EXPR_JLE, loop->best.reg, loop->key.reg, next);
+		err = compile__jump(c, at, compile__is_signed(c, at) ? EXPR_JSLE : EXPR_JLE, loop->best.reg,
+				    loop->key.reg, next);
 	compile__place(c, better);
 	if (!err)
 		err = compile__take(c, at, &value);

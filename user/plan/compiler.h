@@ -5,6 +5,7 @@
  *	compile.c		a hook: its programs, what must be saved, what is known
  *	compile_value.c		alternatives, lets, guards, loops
  *	compile_expression.c	numbers and conditions
+ *	compile_fold.c		what is known of them without running
  *	compile_string.c	strings and patterns
  *	emit.c			operations, registers, labels
  *
@@ -24,10 +25,10 @@
 
 #include "plan/compile.h"
 
-#define LABELS_MAX 512
+#define LABELS_MAX  512
 #define PATCHES_MAX 512
-#define BOUND_MAX 48
-#define ZERO 0 /* the register that is always zero */
+#define BOUND_MAX   48
+#define ZERO	    0 /* the register that is always zero */
 
 struct bound {
 	const char *name;
@@ -61,10 +62,11 @@ struct compiler {
 	struct bound bound[BOUND_MAX];
 	uint32_t n_bound;
 
-	uint32_t uncertain;	/* bit i: saved value i may be missing; then saved[certain_slot] has its bit when it is there */
+	uint32_t
+		uncertain; /* bit i: saved value i may be missing; then saved[certain_slot] has its bit when it is there */
 	uint32_t certain_slot;
-	uint32_t saved_signed;	/* bit i: saved value i compares as a signed number */
-	bool result_signed;	/* some alternative of the value at hand is a signed number */
+	uint32_t saved_signed; /* bit i: saved value i compares as a signed number */
+	bool result_signed;    /* some alternative of the value at hand is a signed number */
 };
 
 /* A register that holds a value. owned: free it after use. */
@@ -74,7 +76,8 @@ struct operand {
 };
 
 /* emit.c */
-int compile__error(struct compiler *c, const struct node *at, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int compile__error(struct compiler *c, const struct node *at, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 int compile__error_at(struct compiler *c, uint32_t line, uint32_t column, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 int compile__take(struct compiler *c, const struct node *at, struct operand *operand);
@@ -92,16 +95,22 @@ struct snapshot {
 };
 struct snapshot compile__snapshot(const struct compiler *c);
 void compile__rollback(struct compiler *c, const struct snapshot *snapshot); /* forgets all since then */
-void compile__unbind(struct compiler *c, const struct snapshot *snapshot); /* frees names and registers taken since, keeps code */
+void compile__unbind(struct compiler *c,
+		     const struct snapshot *snapshot); /* frees names and registers taken since, keeps code */
 int compile__finish(struct compiler *c);
 
-/* compile_expression.c. fold: 1 the value is *known here and now*, 0 it is not, -ENOENT. */
+/* compile_fold.c. fold: 1 the value is *known here and now*, 0 it is not, -ENOENT. */
 int compile__fold(struct compiler *c, const struct node *node, uint64_t *value);
+bool compile__can_fault(const struct node *node);
+bool compile__is_signed(const struct compiler *c, const struct node *node);
+bool compile__link_is_signed(const struct compiler *c, const struct node *left, const struct node *link);
+enum expr_code compile__operation(const struct compiler *c, const struct node *node); /* of a NODE_BINARY */
+int compile__constant(struct compiler *c, const struct node *node, uint64_t *value);
+
+/* compile_expression.c */
 int compile__eval(struct compiler *c, const struct node *node, struct operand *operand);
 int compile__into(struct compiler *c, const struct node *node, int dst);
 int compile__if_false(struct compiler *c, const struct node *node, int label);
-bool compile__can_fault(const struct node *node);
-bool compile__is_signed(const struct compiler *c, const struct node *node);
 
 /* compile_string.c */
 struct text {

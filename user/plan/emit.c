@@ -39,8 +39,9 @@ int compile__take(struct compiler *c, const struct node *at, struct operand *ope
 		operand->owned = true;
 		return 0;
 	}
-	return compile__error(c, at, "too complex: more than %d values are needed at once; use fewer lets, or shorter expressions",
-			      EXPR_REGISTERS - 1);
+	return compile__error(
+		c, at, "too complex: more than %d values are needed at once; use fewer lets, or shorter expressions",
+		EXPR_REGISTERS - 1);
 }
 
 void compile__give(struct compiler *c, struct operand *operand)
@@ -54,7 +55,7 @@ int compile__emit(struct compiler *c, const struct node *at, enum expr_code code
 {
 	if (c->n_ops == EXPR_OPS_MAX)
 		return compile__error(c, at, "too complex: this hook needs more than %d operations", EXPR_OPS_MAX);
-	c->hook->ops[c->n_ops++] = (struct expr_op){
+	c->hook->ops[c->n_ops++] = (struct expr_op) {
 		.code = (uint8_t)code, .dst = (uint8_t)dst, .a = (uint8_t)a, .b = (uint8_t)b, .imm = imm
 	};
 	return 0;
@@ -109,11 +110,11 @@ bool compile__redirect(struct compiler *c, const struct operand *operand, int ds
 
 struct snapshot compile__snapshot(const struct compiler *c)
 {
-	return (struct snapshot){ .n_ops = c->n_ops,
-				  .n_patches = c->n_patches,
-				  .taken = c->taken,
-				  .n_bound = c->n_bound,
-				  .n_visiting = c->n_visiting };
+	return (struct snapshot) { .n_ops = c->n_ops,
+				   .n_patches = c->n_patches,
+				   .taken = c->taken,
+				   .n_bound = c->n_bound,
+				   .n_visiting = c->n_visiting };
 }
 
 void compile__rollback(struct compiler *c, const struct snapshot *snapshot)
@@ -136,7 +137,8 @@ int compile__finish(struct compiler *c)
 		uint16_t position = c->labels[c->patches[i].label];
 
 		if (position == UINT16_MAX)
-			return compile__error(c, NULL, "a label was never placed (a mistake in infermeter, not in the adapter)");
+			return compile__error(c, NULL,
+					      "a label was never placed (a mistake in infermeter, not in the adapter)");
 		c->hook->ops[c->patches[i].op].imm = position;
 	}
 	c->n_patches = 0;

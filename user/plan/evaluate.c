@@ -38,7 +38,7 @@ static long read_string(struct reader *reader, char *to, size_t size, uint64_t a
 	return (long)size;
 }
 
-#define EXPR_READ(context, dst, size, address) read_bytes(context, dst, size, address)
+#define EXPR_READ(context, dst, size, address)	      read_bytes(context, dst, size, address)
 #define EXPR_READ_STRING(context, dst, size, address) read_string(context, dst, size, address)
 #include "expr_eval.h"
 
@@ -48,6 +48,7 @@ unsigned int evaluate__run(struct expr_state *state, const struct hook *hook, co
 	struct reader reader = { .read = read, .context = context };
 	unsigned int steps = 0;
 
+	state->known = 0;
 	expr__begin(state, program->start);
 	while (steps < EXPR_STEPS_MAX) {
 		steps++;
@@ -59,7 +60,8 @@ unsigned int evaluate__run(struct expr_state *state, const struct hook *hook, co
 
 int evaluate__read_process(void *context, void *to, size_t n, uint64_t address)
 {
-	struct iovec here = { .iov_base = to, .iov_len = n }, there = { .iov_base = (void *)(uintptr_t)address, .iov_len = n };
+	struct iovec here = { .iov_base = to, .iov_len = n },
+		     there = { .iov_base = (void *)(uintptr_t)address, .iov_len = n };
 
 	return process_vm_readv(*(const pid_t *)context, &here, 1, &there, 1, 0) == (ssize_t)n ? 0 : -1;
 }

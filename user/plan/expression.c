@@ -1,30 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /* A recursive descent over one line of text. Depth and size are bounded; the first error wins. */
-#include "plan/expression.h"
+#include "plan/expression_parser.h"
 
 #include <ctype.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define DEPTH_MAX 40
-#define WORD_MAX 200 /* mangled names are long */
-
-struct parser {
-	struct arena *arena;
-	const char *text, *at;
-	struct expression_place place;
-	struct constant_list *constants;
-	struct expression_error *error;
-	int depth;
-	bool failed;
-};
 
 static const char *const width_names[] = { "u8", "u16", "u32", "u64", "s8", "s16", "s32", "s64", NULL };
 
 /* name(ARGUMENT): what it makes, and what its argument is. */
-enum argument { ARGUMENT_SYMBOL, ARGUMENT_VALUE, ARGUMENT_TWO_VALUES, ARGUMENT_STRING, ARGUMENT_LIKE, ARGUMENT_CONSTANT };
+enum argument {
+	ARGUMENT_SYMBOL,
+	ARGUMENT_VALUE,
+	ARGUMENT_TWO_VALUES,
+	ARGUMENT_STRING,
+	ARGUMENT_LIKE,
+	ARGUMENT_CONSTANT
+};
 static const struct function {
 	const char *name;
 	uint8_t kind, argument, constant;
@@ -47,166 +42,6 @@ static const struct function {
 static struct node *parse_or(struct parser *p);
 static struct node *parse_unary(struct parser *p);
 
-__attribute__((format(printf, 3, 4))) static struct node *fail(struct parser *p, const char *at, const char *format, ...)
-{
-	va_list args;
-	size_t length;
-
-	if (p->failed)
-		return NULL;
-	p->failed = true;
-	p->error->line = p->place.line;
-	p->error->column = p->place.column + (p->place.inexact ? 0 : (uint32_t)(at - p->text));
-	va_start(args, format);
-	vsnprintf(p->error->text, sizeof(p->error->text), format, args);
-	va_end(args);
-	length = strlen(p->error->text);
-	if (p->place.inexact && length < sizeof(p->error->text))
-		snprintf(p->error->text + length, sizeof(p->error->text) - length, " (before \"%.20s\")", at);
-	return NULL;
-}
-
-static struct node *new_node(struct parser *p, const char *at, enum node_kind kind, struct node *a, struct node *b)
-{
-	struct node *node = arena__alloc(p->arena, sizeof(*node));
-
-	if (!node)
-		return fail(p, at, "no memory");
-	node->kind = kind;
-	node->width = EXPR_U64;
-	node->a = a;
-	node->b = b;
-	node->line = p->place.line;
-	node->column = p->place.column + (p->place.inexact ? 0 : (uint32_t)(at - p->text));
-	return node;
-}
-
-static void skip(struct parser *p)
-{
-	while (*p->at == ' ' || *p->at == '\t' || *p->at == '\n' || *p->at == '\r')
-		p->at++;
-}
-
-static bool accept(struct parser *p, const char *token)
-{
-	skip(p);
-	if (strncmp(p->at, token, strlen(token)) != 0)
-		return false;
-	p->at += strlen(token);
-	return true;
-}
-
-static bool expect(struct parser *p, const char *token, const char *what)
-{
-	if (p->failed)
-		return false;
-	if (accept(p, token))
-		return true;
-	fail(p, p->at, "expected '%s' %s", token, what);
-	return false;
-}
-
-static bool is_word(char c)
-{
-	return isalnum((unsigned char)c) || c == '_';
-}
-
-/* What stands here, for messages: a word, or one character. */
-static const char *seen(const struct parser *p, char *buffer, size_t size)
-{
-	size_t n = 0;
-
-	if (!*p->at)
-		return "the end";
-	if (*p->at == '%')
-		n = 1;
-	while (is_word(p->at[n]))
-		n++;
-	if (n == 0)
-		n = 1;
-	snprintf(buffer, size, "'%.*s'", (int)(n > 40 ? 40 : n), p->at);
-	return buffer;
-}
-
-/* A word of letters, digits and _ (dots and $ too in symbols). Returns false with the error set. */
-static bool take_word(struct parser *p, char word[WORD_MAX], bool symbol, const char *what)
-{
-	size_t n = 0;
-	char buffer[48];
-
-	skip(p);
-	while (is_word(p->at[n]) || (symbol && (p->at[n] == '.' || p->at[n] == '$')))
-		n++;
-	if (n == 0 || n >= WORD_MAX) {
-		fail(p, p->at, n ? "%s is too long" : "expected %s, not %s", what, seen(p, buffer, sizeof(buffer)));
-		return false;
-	}
-	memcpy(word, p->at, n);
-	word[n] = '\0';
-	p->at += n;
-	return true;
-}
-
-static struct node *parse_number(struct parser *p)
-{
-	const char *at = p->at;
-	int base = at[0] == '0' && (at[1] == 'x' || at[1] == 'X') ? 16 : 10;
-	const char *digits = base == 16 ? at + 2 : at;
-	uint64_t value = 0;
-	struct node *node;
-
-	p->at = digits;
-	while (base == 16 ? isxdigit((unsigned char)*p->at) : isdigit((unsigned char)*p->at)) {
-		int digit = isdigit((unsigned char)*p->at) ? *p->at - '0' : (tolower((unsigned char)*p->at) - 'a') + 10;
-
-		if (value > (UINT64_MAX - (uint64_t)digit) / (uint64_t)base)
-			return fail(p, at, "this number does not fit in 64 bits");
-		value = value * (uint64_t)base + (uint64_t)digit;
-		p->at++;
-	}
-	if (p->at == digits || is_word(*p->at))
-		return fail(p, at, "expected a number, decimal or 0x…");
-	node = new_node(p, at, NODE_NUMBER, NULL, NULL);
-	if (node)
-		node->number = value;
-	return node;
-}
-
-static struct node *parse_register(struct parser *p)
-{
-	const char *at = p->at++, *near;
-	char word[WORD_MAX], name[WORD_MAX + 1];
-	struct node *node;
-
-	if (!is_word(*p->at))
-		return fail(p, at, "expected a register behind %%; registers are %%di %%si %%dx %%cx %%r8 %%r9 %%ax %%sp …");
-	if (!take_word(p, word, false, "a register"))
-		return NULL;
-	snprintf(name, sizeof(name), "%%%s", word);
-	for (unsigned int i = 0; i < EXPR_ARGS; i++) {
-		if (strcmp(expression__registers[i], name) != 0)
-			continue;
-		node = new_node(p, at, NODE_REGISTER, NULL, NULL);
-		if (node)
-			node->number = i;
-		return node;
-	}
-	/* %rdi and %edi are what people know; the kernel's fetch arguments, and so we, say %di. */
-	if ((word[0] == 'r' || word[0] == 'e') && strlen(word) == 3) {
-		name[1] = word[1];
-		name[2] = word[2];
-		name[3] = '\0';
-		for (unsigned int i = 0; i < EXPR_ARGS; i++)
-			if (strcmp(expression__registers[i], name) == 0)
-				return fail(p, at, "unknown register '%%%s'; it is called '%s' here%s", word, name,
-					    word[0] == 'e' ? ", with ':u32' or ':s32' behind it" : "");
-		snprintf(name, sizeof(name), "%%%s", word);
-	}
-	near = expression__nearest(name, expression__registers);
-	return fail(p, at, "unknown register '%s'; %s%s%sregisters are %%di %%si %%dx %%cx %%r8 %%r9 %%ax %%bx %%bp %%sp %%r10 … %%r15",
-		    name, near ? "did you mean '" : "", near ? near : "", near ? "'? " : "");
-}
-
 /* Finds or adds a constant. Returns its index, or -1 with the error set. */
 static long add_constant(struct parser *p, const char *at, enum constant_kind kind, const char *name)
 {
@@ -216,13 +51,13 @@ static long add_constant(struct parser *p, const char *at, enum constant_kind ki
 		if (list->items[i].kind == kind && strcmp(list->items[i].name, name) == 0)
 			return (long)i;
 	if (list->n == CONSTANTS_MAX) {
-		fail(p, at, "more than %d constants in one adapter", CONSTANTS_MAX);
+		parser__fail(p, at, "more than %d constants in one adapter", CONSTANTS_MAX);
 		return -1;
 	}
 	list->items[list->n].kind = kind;
 	list->items[list->n].name = arena__copy(p->arena, name, strlen(name));
 	if (!list->items[list->n].name) {
-		fail(p, at, "no memory");
+		parser__fail(p, at, "no memory");
 		return -1;
 	}
 	return (long)list->n++;
@@ -233,28 +68,28 @@ static const char *parse_pattern(struct parser *p)
 	const char *begin, *star, *copy;
 	char quote;
 
-	skip(p);
+	parser__skip(p);
 	quote = *p->at;
 	if (quote != '\'' && quote != '"') {
-		fail(p, p->at, "expected a pattern in quotes, like '*.onnx'");
+		parser__fail(p, p->at, "expected a pattern in quotes, like '*.bin'");
 		return NULL;
 	}
 	begin = ++p->at;
 	while (*p->at && *p->at != quote)
 		p->at++;
 	if (!*p->at) {
-		fail(p, begin - 1, "this quote is never closed");
+		parser__fail(p, begin - 1, "this quote is never closed");
 		return NULL;
 	}
 	copy = arena__copy(p->arena, begin, (size_t)(p->at - begin));
 	p->at++;
 	if (!copy) {
-		fail(p, begin, "no memory");
+		parser__fail(p, begin, "no memory");
 		return NULL;
 	}
 	star = strchr(copy[0] == '*' ? copy + 1 : copy, '*');
 	if ((star && star[1] != '\0') || (star && copy[0] == '*' && strlen(copy) != 3) || strlen(copy) > 64) {
-		fail(p, begin, "patterns are 'all of it', 'begin*', '*end' or '*c*' with one character");
+		parser__fail(p, begin, "patterns are 'all of it', 'begin*', '*end' or '*c*' with one character");
 		return NULL;
 	}
 	return copy;
@@ -262,15 +97,15 @@ static const char *parse_pattern(struct parser *p)
 
 static struct node *parse_call(struct parser *p, const char *at, const struct function *function)
 {
-	struct node *node = new_node(p, at, function->kind, NULL, NULL);
+	struct node *node = parser__node(p, at, function->kind, NULL, NULL);
 	char word[WORD_MAX];
 	long constant = -1;
 
-	if (!node || !expect(p, "(", "here"))
+	if (!node || !parser__expect(p, "(", "here"))
 		return NULL;
 	switch ((enum argument)function->argument) {
 	case ARGUMENT_SYMBOL:
-		if (!take_word(p, word, true, "a symbol's name"))
+		if (!parser__word(p, word, true, "a symbol's name"))
 			return NULL;
 		constant = add_constant(p, at, function->constant, word);
 		if (constant < 0)
@@ -280,26 +115,27 @@ static struct node *parse_call(struct parser *p, const char *at, const struct fu
 	case ARGUMENT_CONSTANT:
 		node->a = parse_or(p);
 		if (node->a && node->a->kind != NODE_CONSTANT)
-			return fail(p, at, "known(…) takes vtable(…), accessor(…) or symbol(…)");
+			return parser__fail(p, at, "known(…) takes vtable(…), accessor(…) or symbol(…)");
 		if (node->a)
 			node->number = node->a->number;
 		break;
 	case ARGUMENT_VALUE:
 	case ARGUMENT_TWO_VALUES:
 		node->a = parse_or(p);
-		if (function->argument == ARGUMENT_TWO_VALUES && expect(p, ",", "and a length"))
+		if (function->argument == ARGUMENT_TWO_VALUES && parser__expect(p, ",", "and a length"))
 			node->b = parse_or(p);
 		break;
 	case ARGUMENT_STRING:
 	case ARGUMENT_LIKE:
 		node->a = parse_or(p);
 		if (node->a && !node__is_string(node->a))
-			return fail(p, at, "%s(…) takes a string: cxx_string(…), c_string(…) or bytes(…)", function->name);
-		if (function->argument == ARGUMENT_LIKE && expect(p, ",", "and a pattern"))
+			return parser__fail(p, at, "%s(…) takes a string: cxx_string(…), c_string(…) or bytes(…)",
+					    function->name);
+		if (function->argument == ARGUMENT_LIKE && parser__expect(p, ",", "and a pattern"))
 			node->name = parse_pattern(p);
 		break;
 	}
-	if (!expect(p, ")", "here"))
+	if (!parser__expect(p, ")", "here"))
 		return NULL;
 	if (node->kind == NODE_CXX_STRING) {
 		constant = add_constant(p, at, CONSTANT_CXX11_STRINGS, "std::string");
@@ -320,7 +156,7 @@ static struct node *parse_name(struct parser *p, bool as_offset)
 	struct node *node;
 	char word[WORD_MAX];
 
-	if (!take_word(p, word, false, "a name"))
+	if (!parser__word(p, word, false, "a name"))
 		return NULL;
 	for (size_t i = 0; i < N_FUNCTIONS; i++) {
 		words[i] = functions[i].name;
@@ -332,24 +168,24 @@ static struct node *parse_name(struct parser *p, bool as_offset)
 		return parse_call(p, at, function);
 	if (!as_offset && *p->at == '(') {
 		near = expression__nearest(word, words);
-		return fail(p, at, "unknown function '%s'%s%s%s", word, near ? "; did you mean '" : "", near ? near : "",
-			    near ? "'?" : "");
+		return parser__fail(p, at, "unknown function '%s'%s%s%s", word, near ? "; did you mean '" : "",
+				    near ? near : "", near ? "'?" : "");
 	}
 	if (strcmp(word, "load_base") == 0)
-		return new_node(p, at, NODE_BASE, NULL, NULL);
+		return parser__node(p, at, NODE_BASE, NULL, NULL);
 	if (strcmp(word, "cxx11_strings") == 0) {
 		long constant = add_constant(p, at, CONSTANT_CXX11_STRINGS, "std::string");
 
-		node = constant < 0 ? NULL : new_node(p, at, NODE_CONSTANT, NULL, NULL);
+		node = constant < 0 ? NULL : parser__node(p, at, NODE_CONSTANT, NULL, NULL);
 		if (node)
 			node->number = (uint64_t)constant;
 		return node;
 	}
-	node = new_node(p, at, NODE_NAME, NULL, NULL);
+	node = parser__node(p, at, NODE_NAME, NULL, NULL);
 	if (node)
 		node->name = arena__copy(p->arena, word, strlen(word));
 	if (node && !node->name)
-		return fail(p, at, "no memory");
+		return parser__fail(p, at, "no memory");
 	return node;
 }
 
@@ -360,30 +196,30 @@ static struct node *parse_signed(struct parser *p)
 	bool negative = *p->at++ == '-';
 	struct node *offset, *address, *node;
 
-	skip(p);
+	parser__skip(p);
 	if (isdigit((unsigned char)*p->at)) {
-		offset = parse_number(p);
+		offset = parser__number(p);
 	} else if (*p->at == '(') {
 		p->at++;
 		offset = parse_or(p);
-		expect(p, ")", "to close '('");
+		parser__expect(p, ")", "to close '('");
 	} else if (isalpha((unsigned char)*p->at) || *p->at == '_') {
 		offset = parse_name(p, true);
 	} else {
 		offset = parse_unary(p);
-		return negative && offset ? new_node(p, at, NODE_NEGATE, offset, NULL) : offset;
+		return negative && offset ? parser__node(p, at, NODE_NEGATE, offset, NULL) : offset;
 	}
 	if (p->failed || !offset)
 		return NULL;
 	if (negative)
-		offset = new_node(p, at, NODE_NEGATE, offset, NULL);
+		offset = parser__node(p, at, NODE_NEGATE, offset, NULL);
 	if (!offset || *p->at != '(')
 		return offset;
 	p->at++;
 	address = parse_or(p);
-	if (!address || !expect(p, ")", "to close the address"))
+	if (!address || !parser__expect(p, ")", "to close the address"))
 		return NULL;
-	node = new_node(p, at, NODE_LOAD, address, offset);
+	node = parser__node(p, at, NODE_LOAD, address, offset);
 	return node;
 }
 
@@ -394,24 +230,27 @@ static struct node *parse_width(struct parser *p, struct node *node)
 	struct node *cast = node;
 	int width = -1;
 
-	if (!take_word(p, word, false, "a width (u8 u16 u32 u64 s8 s16 s32 s64)"))
+	if (!parser__word(p, word, false, "a width (u8 u16 u32 u64 s8 s16 s32 s64)"))
 		return NULL;
 	for (int i = 0; width_names[i]; i++)
 		if (strcmp(word, width_names[i]) == 0)
 			width = i;
 	if (width < 0) {
 		near = expression__nearest(word, width_names);
-		return fail(p, at, "unknown width ':%s'; %s%s%swidths are :u8 :u16 :u32 :u64 :s8 :s16 :s32 :s64", word,
-			    near ? "did you mean ':" : "", near ? near : "", near ? "'? " : "");
+		return parser__fail(p, at,
+				    "unknown width ':%s'; %s%s%swidths are :u8 :u16 :u32 :u64 :s8 :s16 :s32 :s64", word,
+				    near ? "did you mean ':" : "", near ? near : "", near ? "'? " : "");
 	}
 	if (node__is_string(node))
-		return fail(p, at, "a string has no width");
+		return parser__fail(p, at, "a string has no width");
 	if (node->kind != NODE_LOAD)
-		cast = new_node(p, at, NODE_CAST, node, NULL);
+		cast = parser__node(p, at, NODE_CAST, node, NULL);
 	if (!cast)
 		return NULL;
 	cast->is_signed = width >= 4;
-	cast->width = (uint8_t)(width == 7 ? EXPR_U64 : width); /* the order is enum expr_width's, and s64 a u64 that compares signed */
+	cast->width =
+		(uint8_t)(width == 7 ? EXPR_U64
+				     : width); /* the order is enum expr_width's, and s64 a u64 that compares signed */
 	return cast;
 }
 
@@ -421,35 +260,37 @@ static struct node *parse_unary(struct parser *p)
 	struct node *node;
 	char buffer[48];
 
-	skip(p);
+	parser__skip(p);
 	at = p->at;
 	if (p->failed)
 		return NULL;
 	if (++p->depth > DEPTH_MAX)
-		return fail(p, at, "nested more than %d deep", DEPTH_MAX);
+		return parser__fail(p, at, "nested more than %d deep", DEPTH_MAX);
 	if (*at == '!' || *at == '~') {
 		p->at++;
 		node = parse_unary(p);
-		node = node ? new_node(p, at, *at == '!' ? NODE_NOT : NODE_INVERT, node, NULL) : NULL;
+		node = node ? parser__node(p, at, *at == '!' ? NODE_NOT : NODE_INVERT, node, NULL) : NULL;
 		p->depth--;
 		return node;
 	}
 	if (*at == '%') {
-		node = parse_register(p);
+		node = parser__register(p);
 	} else if (*at == '+' || *at == '-') {
 		node = parse_signed(p);
 	} else if (*at == '(') {
 		p->at++;
 		node = parse_or(p);
-		expect(p, ")", "to close '('");
+		parser__expect(p, ")", "to close '('");
 	} else if (isdigit((unsigned char)*at)) {
-		node = parse_number(p);
+		node = parser__number(p);
 		if (node && *p->at == '(')
-			return fail(p, at, "a dereference begins with its sign: +%.*s(…)", (int)(p->at - at > 20 ? 20 : p->at - at), at);
+			return parser__fail(p, at, "a dereference begins with its sign: +%.*s(…)",
+					    (int)(p->at - at > 20 ? 20 : p->at - at), at);
 	} else if (isalpha((unsigned char)*at) || *at == '_') {
 		node = parse_name(p, false);
 	} else {
-		return fail(p, at, "expected a value (%%di, +8(%%sp), 12, a name), not %s", seen(p, buffer, sizeof(buffer)));
+		return parser__fail(p, at, "expected a value (%%di, +8(%%sp), 12, a name), not %s",
+				    parser__seen(p, buffer, sizeof(buffer)));
 	}
 	if (node && !p->failed && *p->at == ':')
 		node = parse_width(p, node);
@@ -482,16 +323,18 @@ static struct node *parse_level(struct parser *p, size_t level)
 		struct node *right;
 		size_t i = 0;
 
-		skip(p);
+		parser__skip(p);
 		at = p->at;
 		for (; i < 4 && levels[level].operators[i].token; i++)
-			if (strncmp(at, levels[level].operators[i].token, strlen(levels[level].operators[i].token)) == 0)
+			if (strncmp(at, levels[level].operators[i].token, strlen(levels[level].operators[i].token)) ==
+			    0)
 				break;
-		if (i == 4 || !levels[level].operators[i].token || (at[0] == '|' && at[1] == '|') || (at[0] == '&' && at[1] == '&'))
+		if (i == 4 || !levels[level].operators[i].token || (at[0] == '|' && at[1] == '|') ||
+		    (at[0] == '&' && at[1] == '&'))
 			break;
 		p->at += strlen(levels[level].operators[i].token);
 		right = parse_level(p, level + 1);
-		left = right ? new_node(p, at, NODE_BINARY, left, right) : NULL;
+		left = right ? parser__node(p, at, NODE_BINARY, left, right) : NULL;
 		if (!left)
 			return NULL;
 		left->op = levels[level].operators[i].code;
@@ -507,12 +350,12 @@ static int take_compare(struct parser *p)
 	} tokens[] = { { "==", COMPARE_EQ }, { "!=", COMPARE_NE }, { "<=", COMPARE_LE },
 		       { ">=", COMPARE_GE }, { "<", COMPARE_LT },  { ">", COMPARE_GT } };
 
-	skip(p);
+	parser__skip(p);
 	for (size_t i = 0; i < sizeof(tokens) / sizeof(tokens[0]); i++)
-		if (accept(p, tokens[i].token))
+		if (parser__accept(p, tokens[i].token))
 			return (int)tokens[i].compare;
 	if (*p->at == '=')
-		fail(p, p->at, "expected '==' (a comparison), not '='");
+		parser__fail(p, p->at, "expected '==' (a comparison), not '='");
 	return -1;
 }
 
@@ -522,21 +365,21 @@ static struct node *parse_compare(struct parser *p)
 	int links = 0;
 
 	while (left && !p->failed) {
-		const char *at = (skip(p), p->at);
+		const char *at = (parser__skip(p), p->at);
 		int compare = take_compare(p);
 		struct node *link, *right;
 
 		if (compare < 0)
 			break;
 		if (++links > 8)
-			return fail(p, at, "more than 8 comparisons in a chain");
+			return parser__fail(p, at, "more than 8 comparisons in a chain");
 		right = parse_level(p, 0);
-		link = right ? new_node(p, at, NODE_LINK, right, NULL) : NULL;
+		link = right ? parser__node(p, at, NODE_LINK, right, NULL) : NULL;
 		if (!link)
 			return NULL;
 		link->op = (uint8_t)compare;
 		if (!chain) {
-			chain = new_node(p, at, NODE_CHAIN, left, NULL);
+			chain = parser__node(p, at, NODE_CHAIN, left, NULL);
 			if (!chain)
 				return NULL;
 			tail = &chain->b;
@@ -553,11 +396,11 @@ static struct node *parse_and(struct parser *p)
 {
 	struct node *left = parse_compare(p);
 
-	while (left && !p->failed && accept(p, "&&")) {
+	while (left && !p->failed && parser__accept(p, "&&")) {
 		const char *at = p->at - 2;
 		struct node *right = parse_compare(p);
 
-		left = right ? new_node(p, at, NODE_AND, left, right) : NULL;
+		left = right ? parser__node(p, at, NODE_AND, left, right) : NULL;
 	}
 	return p->failed ? NULL : left;
 }
@@ -567,52 +410,46 @@ static struct node *parse_or(struct parser *p)
 	struct node *left;
 
 	if (++p->depth > DEPTH_MAX)
-		return fail(p, p->at, "nested more than %d deep", DEPTH_MAX);
+		return parser__fail(p, p->at, "nested more than %d deep", DEPTH_MAX);
 	left = parse_and(p);
-	while (left && !p->failed && accept(p, "||")) {
+	while (left && !p->failed && parser__accept(p, "||")) {
 		const char *at = p->at - 2;
 		struct node *right = parse_and(p);
 
-		left = right ? new_node(p, at, NODE_OR, left, right) : NULL;
+		left = right ? parser__node(p, at, NODE_OR, left, right) : NULL;
 	}
 	p->depth--;
 	return p->failed ? NULL : left;
 }
 
-/* Strings may stand where a truth value is asked for, or as a function's argument, and nowhere else below the top. */
-static bool check_strings(struct parser *p, const struct node *node, bool allowed)
-{
-	bool inside = node->kind == NODE_LENGTH || node->kind == NODE_LIKE, logic = node->kind == NODE_AND || node->kind == NODE_OR ||
-										   node->kind == NODE_NOT;
-
-	if (node__is_string(node) && !allowed) {
-		p->failed = true;
-		p->error->line = node->line;
-		p->error->column = node->column;
-		snprintf(p->error->text, sizeof(p->error->text),
-			 "a string where a number is expected; length(…) and like(…, '…') make numbers of strings");
-		return false;
-	}
-	return (!node->a || check_strings(p, node->a, inside || logic)) && (!node->b || check_strings(p, node->b, logic));
-}
-
 struct node *expression__parse(struct arena *arena, const char *text, struct expression_place place,
 			       struct constant_list *constants, struct expression_error *error)
 {
-	struct parser p = { .arena = arena, .text = text, .at = text, .place = place, .constants = constants, .error = error };
+	struct parser p = {
+		.arena = arena, .text = text, .at = text, .place = place, .constants = constants, .error = error
+	};
+	const struct node *misplaced;
 	struct node *node;
 	char buffer[48];
 
 	if (strlen(text) > EXPRESSION_TEXT_MAX)
-		return fail(&p, text, "an expression of more than %d characters", EXPRESSION_TEXT_MAX);
-	skip(&p);
+		return parser__fail(&p, text, "an expression of more than %d characters", EXPRESSION_TEXT_MAX);
+	parser__skip(&p);
 	if (!*p.at)
-		return fail(&p, p.at, "expected an expression, not an empty text");
+		return parser__fail(&p, p.at, "expected an expression, not an empty text");
 	node = parse_or(&p);
 	if (!node || p.failed)
 		return NULL;
-	skip(&p);
+	parser__skip(&p);
 	if (*p.at)
-		return fail(&p, p.at, "expected an operator or the end, not %s", seen(&p, buffer, sizeof(buffer)));
-	return check_strings(&p, node, true) ? node : NULL;
+		return parser__fail(&p, p.at, "expected an operator or the end, not %s",
+				    parser__seen(&p, buffer, sizeof(buffer)));
+	misplaced = expression__misplaced_string(node, true);
+	if (!misplaced)
+		return node;
+	error->line = misplaced->line;
+	error->column = misplaced->column;
+	snprintf(error->text, sizeof(error->text),
+		 "a string where a number is expected; length(…) and like(…, '…') make numbers of strings");
+	return NULL;
 }

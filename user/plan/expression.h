@@ -21,38 +21,38 @@
 #define EXPRESSION_TEXT_MAX 1000 /* characters of one expression */
 
 enum node_kind {
-	NODE_NUMBER,	/* number */
-	NODE_REGISTER,	/* number: enum expr_arg */
-	NODE_NAME,	/* name */
-	NODE_LOAD,	/* *(a + b), width; b NULL: 0 */
-	NODE_CAST,	/* a cut to width */
-	NODE_NEGATE,	/* -a */
-	NODE_INVERT,	/* ~a */
-	NODE_NOT,	/* !a */
-	NODE_BINARY,	/* a op b; op: enum expr_code, EXPR_ADD … EXPR_SHR */
-	NODE_CHAIN,	/* comparison: a, then b: NODE_LINK */
-	NODE_LINK,	/* op: enum node_compare, a: the operand behind it, b: the next link or NULL */
+	NODE_NUMBER,   /* number */
+	NODE_REGISTER, /* number: enum expr_arg */
+	NODE_NAME,     /* name */
+	NODE_LOAD,     /* *(a + b), width; b NULL: 0 */
+	NODE_CAST,     /* a cut to width */
+	NODE_NEGATE,   /* -a */
+	NODE_INVERT,   /* ~a */
+	NODE_NOT,      /* !a */
+	NODE_BINARY,   /* a op b; op: enum expr_code, EXPR_ADD … EXPR_SHR */
+	NODE_CHAIN,    /* comparison: a, then b: NODE_LINK */
+	NODE_LINK,     /* op: enum node_compare, a: the operand behind it, b: the next link or NULL */
 	NODE_AND,
 	NODE_OR,
-	NODE_CONSTANT,	/* number: index into the adapter's constants */
-	NODE_KNOWN,	/* is that constant known in this file? */
-	NODE_BASE,	/* load base of the module */
-	NODE_ENTRY,	/* a, as it was at the call's entry; number: index into the hook's saved values */
-	NODE_LENGTH,	/* of the string a */
-	NODE_LIKE,	/* does the string a match the pattern name? */
+	NODE_CONSTANT, /* number: index into the adapter's constants */
+	NODE_KNOWN,    /* is that constant known in this file? */
+	NODE_BASE,     /* load base of the module */
+	NODE_ENTRY,    /* a, as it was at the call's entry; number: index into the hook's saved values */
+	NODE_LENGTH,   /* of the string a */
+	NODE_LIKE,     /* does the string a match the pattern name? */
 	/* Strings */
 	NODE_CXX_STRING, /* std::string at a, as this file's C++ library lays it out */
 	NODE_CXX11_STRING,
 	NODE_COW_STRING,
 	NODE_C_STRING,
-	NODE_BYTES,	/* b bytes at a */
+	NODE_BYTES, /* b bytes at a */
 };
 
 enum node_compare { COMPARE_EQ, COMPARE_NE, COMPARE_LT, COMPARE_LE, COMPARE_GT, COMPARE_GE };
 
 struct node {
 	uint8_t kind, op, width;
-	bool is_signed; /* of width; see compile__is_signed */
+	bool is_signed;	       /* of width; see compile__is_signed */
 	uint32_t line, column; /* 1-based, in the file */
 	uint64_t number;
 	const char *name;
@@ -94,6 +94,9 @@ const char *expression__register_name(unsigned int arg);
 
 /* "vtable(N…E)", for messages. */
 void expression__constant_text(const struct constant_query *constant, char *text, size_t size);
+
+/* Strings may stand at the top, where a truth value is asked for, and as a function's argument. Another one; NULL: none. */
+const struct node *expression__misplaced_string(const struct node *node, bool allowed);
 
 bool expression__same(const struct node *a, const struct node *b);
 

@@ -8,14 +8,15 @@
 #include "plan/expression.h"
 
 static const char *const widths[EXPR_WIDTHS] = { "u8", "u16", "u32", "u64", "s8", "s16", "s32" };
-static const char *const values[VALUES] = { "handle", "parent", "batch", "tokens", "status", "failed", "ignored", "spare" };
+static const char *const values[VALUES] = { "handle", "parent", "batch",   "tokens",
+					    "status", "failed", "ignored", "spare" };
 
 static const char *symbol(unsigned int code)
 {
 	static const char *const symbols[EXPR_CODES] = {
-		[EXPR_ADD] = "+",   [EXPR_SUB] = "-",	[EXPR_MUL] = "*",  [EXPR_DIV] = "/",   [EXPR_MOD] = "%",
-		[EXPR_AND] = "&",   [EXPR_OR] = "|",	[EXPR_XOR] = "^",  [EXPR_SHL] = "<<",  [EXPR_SHR] = ">>",
-		[EXPR_SAR] = "s>>", [EXPR_JEQ] = "==",	[EXPR_JNE] = "!=", [EXPR_JLT] = "<",   [EXPR_JLE] = "<=",
+		[EXPR_ADD] = "+",   [EXPR_SUB] = "-",	 [EXPR_MUL] = "*",  [EXPR_DIV] = "/",  [EXPR_MOD] = "%",
+		[EXPR_AND] = "&",   [EXPR_OR] = "|",	 [EXPR_XOR] = "^",  [EXPR_SHL] = "<<", [EXPR_SHR] = ">>",
+		[EXPR_SAR] = "s>>", [EXPR_JEQ] = "==",	 [EXPR_JNE] = "!=", [EXPR_JLT] = "<",  [EXPR_JLE] = "<=",
 		[EXPR_JSLT] = "s<", [EXPR_JSLE] = "s<=",
 	};
 
@@ -50,8 +51,8 @@ void expression_text__op(const struct expr_op *op, char line[EXPRESSION_TEXT_LIN
 		snprintf(line, size, "r%u = load base + r%u", op->dst, op->a);
 		return;
 	case EXPR_LOAD:
-		snprintf(line, size, "r%u = *(r%u %c %ld):%s", op->dst, op->a, op->imm < 0 ? '-' : '+', labs((long)op->imm),
-			 op->b < EXPR_WIDTHS ? widths[op->b] : "?");
+		snprintf(line, size, "r%u = *(r%u %c %ld):%s", op->dst, op->a, op->imm < 0 ? '-' : '+',
+			 labs((long)op->imm), op->b < EXPR_WIDTHS ? widths[op->b] : "?");
 		return;
 	case EXPR_JMP:
 		snprintf(line, size, "go to %d", op->imm);
@@ -85,11 +86,13 @@ size_t expression_text__program(const struct hook *hook, const struct hook_progr
 
 	if (size)
 		text[0] = '\0';
-	for (unsigned int i = program->start; i < (unsigned int)program->start + program->length && i < EXPR_OPS_MAX; i++) {
+	for (unsigned int i = program->start; i < (unsigned int)program->start + program->length && i < EXPR_OPS_MAX;
+	     i++) {
 		int n;
 
 		expression_text__op(&hook->ops[i], line);
-		n = snprintf(length < size ? text + length : NULL, length < size ? size - length : 0, "%5u  %s\n", i, line);
+		n = snprintf(length < size ? text + length : NULL, length < size ? size - length : 0, "%5u  %s\n", i,
+			     line);
 		length += n > 0 ? (size_t)n : 0;
 	}
 	return length;

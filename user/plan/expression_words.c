@@ -43,7 +43,8 @@ static size_t distance(const char *a, const char *b)
 
 		row[0] = i;
 		for (size_t j = 1; j <= m; j++) {
-			size_t change = corner + (a[i - 1] != b[j - 1]), best = row[j] < row[j - 1] ? row[j] : row[j - 1];
+			size_t change = corner + (a[i - 1] != b[j - 1]),
+			       best = row[j] < row[j - 1] ? row[j] : row[j - 1];
 
 			corner = row[j];
 			row[j] = change < best + 1 ? change : best + 1;
@@ -74,9 +75,22 @@ bool expression__same(const struct node *a, const struct node *b)
 {
 	if (!a || !b)
 		return a == b;
-	if (a->kind != b->kind || a->op != b->op || a->width != b->width || a->is_signed != b->is_signed || a->number != b->number)
+	if (a->kind != b->kind || a->op != b->op || a->width != b->width || a->is_signed != b->is_signed ||
+	    a->number != b->number)
 		return false;
 	if ((a->name || b->name) && (!a->name || !b->name || strcmp(a->name, b->name) != 0))
 		return false;
 	return expression__same(a->a, b->a) && expression__same(a->b, b->b);
+}
+
+const struct node *expression__misplaced_string(const struct node *node, bool allowed)
+{
+	bool inside = node->kind == NODE_LENGTH || node->kind == NODE_LIKE;
+	bool logic = node->kind == NODE_AND || node->kind == NODE_OR || node->kind == NODE_NOT;
+	const struct node *found;
+
+	if (node__is_string(node) && !allowed)
+		return node;
+	found = node->a ? expression__misplaced_string(node->a, inside || logic) : NULL;
+	return found || !node->b ? found : expression__misplaced_string(node->b, logic);
 }

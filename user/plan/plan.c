@@ -19,15 +19,15 @@ __attribute__((format(printf, 2, 3))) static void refuse(struct plan_hook *hook,
 	va_end(args);
 }
 
-static void add_site(struct plan *plan, size_t hook, uint64_t offset, enum site_role role, enum site_frame frame, int32_t frame_offset,
-		     uint8_t cost)
+static void add_site(struct plan *plan, size_t hook, uint64_t offset, enum site_role role, enum site_frame frame,
+		     int32_t frame_offset, uint8_t cost)
 {
-	plan->sites[plan->n_sites++] = (struct plan_site){ .offset = offset,
-							   .hook = (uint32_t)hook,
-							   .role = (uint8_t)role,
-							   .frame = (uint8_t)frame,
-							   .frame_offset = frame_offset,
-							   .cost = cost };
+	plan->sites[plan->n_sites++] = (struct plan_site) { .offset = offset,
+							    .hook = (uint32_t)hook,
+							    .role = (uint8_t)role,
+							    .frame = (uint8_t)frame,
+							    .frame_offset = frame_offset,
+							    .cost = cost };
 }
 
 /* How many sites a function may need: entry, exits or return, pads. */
@@ -48,8 +48,8 @@ static bool reads_tail_result(const struct function_query *query, const struct a
 }
 
 /* The sites that end a call. Returns false with the hook refused. */
-static bool plan_end(struct plan *plan, size_t index, const struct adapter_hook *from, const struct function_query *query,
-		     const struct answer_function *function, bool no_return_probes)
+static bool plan_end(struct plan *plan, size_t index, const struct adapter_hook *from,
+		     const struct function_query *query, const struct answer_function *function, bool no_return_probes)
 {
 	struct plan_hook *hook = &plan->hooks[index];
 	bool exits = from->ends == ENDS_EXITS || (from->ends == ENDS_RETURN && no_return_probes);
@@ -71,7 +71,8 @@ static bool plan_end(struct plan *plan, size_t index, const struct adapter_hook 
 		return false;
 	}
 	if (reads_tail_result(query, function)) {
-		refuse(hook, "%s, but it ends in a jump to another function, so its result cannot be read at its exit", function->why);
+		refuse(hook, "%s, but it ends in a jump to another function, so its result cannot be read at its exit",
+		       function->why);
 		return false;
 	}
 	for (size_t i = 0; i < function->n_exits; i++) {
@@ -90,7 +91,8 @@ static bool plan_end(struct plan *plan, size_t index, const struct adapter_hook 
 	return true;
 }
 
-static void plan_hook(struct plan *plan, size_t index, size_t function_index, const struct answer_match *match, bool no_return_probes)
+static void plan_hook(struct plan *plan, size_t index, size_t function_index, const struct answer_match *match,
+		      bool no_return_probes)
 {
 	const struct adapter *adapter = plan->adapter;
 	const struct adapter_hook *from = &adapter->hooks[function_index];
@@ -119,7 +121,8 @@ static void plan_hook(struct plan *plan, size_t index, size_t function_index, co
 		refuse(hook, "%s", report.why);
 		return;
 	}
-	add_site(plan, index, function->entry_offset, SITE_ENTRY, SITE_FRAME_SP, function->entry_frame_offset, function->entry_cost);
+	add_site(plan, index, function->entry_offset, SITE_ENTRY, SITE_FRAME_SP, function->entry_frame_offset,
+		 function->entry_cost);
 	if (!plan_end(plan, index, from, &adapter->query.functions[function_index], function, no_return_probes))
 		plan->n_sites = hook->first_site;
 	hook->n_sites = plan->n_sites - hook->first_site;
@@ -168,7 +171,8 @@ static void judge(struct plan *plan)
 		const struct adapter_hook *from = &plan->adapter->hooks[hook->function];
 
 		counts |= !hook->refused && (from->means == HOOK_CALL || from->means == HOOK_CAUGHT);
-		if (!hook->refused || from->optional || from->fallback_for || replaced(plan, hook->name) || !plan->usable)
+		if (!hook->refused || from->optional || from->fallback_for || replaced(plan, hook->name) ||
+		    !plan->usable)
 			continue;
 		plan->usable = false;
 		snprintf(plan->why, sizeof(plan->why), "%s: %.200s", hook->name, hook->why);

@@ -14,48 +14,49 @@
 #include "resolve/answer.h"
 
 struct plan_site {
-	uint64_t offset;	/* in the file */
-	uint32_t hook;		/* index into plan.hooks */
+	uint64_t offset; /* in the file */
+	uint32_t hook;	 /* index into plan.hooks */
 	int32_t frame_offset;
-	uint8_t role;		/* enum site_role */
-	uint8_t frame;		/* enum site_frame */
-	uint8_t cost;		/* enum site_cost */
+	uint8_t role;  /* enum site_role */
+	uint8_t frame; /* enum site_frame */
+	uint8_t cost;  /* enum site_cost */
 };
 
 struct plan_hook {
-	struct hook code;	/* ready for the kernel but for id, which attach gives */
+	struct hook code;	    /* ready for the kernel but for id, which attach gives */
 	const char *runtime, *name; /* owned by the adapter */
-	const char *when_maps;	/* attach only to processes that map a module of this runtime ("any": of any runtime that has a
+	const char *
+		when_maps; /* attach only to processes that map a module of this runtime ("any": of any runtime that has a
 				 * call hook); NULL: to every process, by inode. Owned by the adapter */
-	bool refused;		/* no sites: why[] */
-	char why[256];		/* refused: why. Else how the function was found and how its calls end */
-	char unknown[256];	/* values that cannot be had in this file, and why; "" none */
-	size_t function;	/* index into answer_match.functions */
+	bool refused;	   /* no sites: why[] */
+	char why[256];	   /* refused: why. Else how the function was found and how its calls end */
+	char unknown[256]; /* values that cannot be had in this file, and why; "" none */
+	size_t function;   /* index into answer_match.functions */
 	size_t first_site, n_sites;
 };
 
 /* How user space finds a model's name when the hook's expressions gave none (process_vm_readv is not needed for these). */
 enum name_fallback_kind {
 	NAME_NONE,
-	NAME_MAPPED_FILE,	/* the one file that the process maps and whose base name matches the glob */
-	NAME_COMMAND_LINE,	/* the argument after this option of the process's command line */
+	NAME_MAPPED_FILE,  /* the one file that the process maps and whose base name matches the glob */
+	NAME_COMMAND_LINE, /* the argument after this option of the process's command line */
 };
 struct name_fallback {
 	enum name_fallback_kind kind;
-	const char *pattern;	/* "*.gguf", "--model" */
+	const char *pattern; /* "*.gguf", "--model" */
 };
 
 struct plan {
 	const struct adapter *adapter;
-	const char *version;	/* of the module, "" unknown; owned by the answer */
+	const char *version; /* of the module, "" unknown; owned by the answer */
 	struct plan_hook *hooks;
 	size_t n_hooks;
 	struct plan_site *sites;
 	size_t n_sites;
 	const struct name_fallback *fallbacks; /* in order; owned by the adapter */
 	size_t n_fallbacks;
-	bool usable;		/* every hook that is not optional has sites, and at least one call hook (or CAUGHT) */
-	char why[256];		/* not usable: why */
+	bool usable;   /* every hook that is not optional has sites, and at least one call hook (or CAUGHT) */
+	char why[256]; /* not usable: why */
 };
 
 /*

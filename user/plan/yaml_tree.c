@@ -36,7 +36,8 @@ void tree__fail(struct tree *tree, tree_node *at, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	set_error(tree, at ? (uint32_t)at->start_mark.line + 1 : 1, at ? (uint32_t)at->start_mark.column + 1 : 1, format, args);
+	set_error(tree, at ? (uint32_t)at->start_mark.line + 1 : 1, at ? (uint32_t)at->start_mark.column + 1 : 1,
+		  format, args);
 	va_end(args);
 }
 
@@ -83,21 +84,25 @@ tree_node *tree__load(struct tree *tree, struct arena *arena, const char *path, 
 	tree->loaded = yaml_parser_load(&parser, &tree->document);
 	if (!tree->loaded) {
 		const char *problem = parser.problem ? parser.problem : "this is no YAML";
-		uint32_t line = (uint32_t)parser.problem_mark.line + 1, column = (uint32_t)parser.problem_mark.column + 1;
+		uint32_t line = (uint32_t)parser.problem_mark.line + 1,
+			 column = (uint32_t)parser.problem_mark.column + 1;
 		/* By far the most frequent mistake has the least helpful message. */
 		bool percent = strstr(problem, "cannot start any token") || strstr(problem, "while scanning");
 
 		if (parser.error == YAML_READER_ERROR)
-			tree__fail(tree, NULL, "%s at byte %zu; an adapter is UTF-8 text", problem, parser.problem_offset);
+			tree__fail(tree, NULL, "%s at byte %zu; an adapter is UTF-8 text", problem,
+				   parser.problem_offset);
 		else
 			tree__fail_at(tree, line, column, "%s%s", problem,
-				      percent ? " (what begins with % @ * & ! or a quote must stand in quotes: \"%di\")" : "");
+				      percent ? " (what begins with % @ * & ! or a quote must stand in quotes: \"%di\")"
+					      : "");
 	} else {
 		root = yaml_document_get_root_node(&tree->document);
 		if (!root)
 			tree__fail(tree, NULL, "the file is empty; expected 'runtime:', 'modules:' and 'hooks:'");
 		else if (root->type != YAML_MAPPING_NODE)
-			tree__fail(tree, root, "expected a mapping with 'runtime:', 'modules:' and 'hooks:', not %s", kind_of(root));
+			tree__fail(tree, root, "expected a mapping with 'runtime:', 'modules:' and 'hooks:', not %s",
+				   kind_of(root));
 		if (!tree->failed && yaml_parser_load(&parser, &second)) {
 			tree_node *more = yaml_document_get_root_node(&second);
 
@@ -105,7 +110,8 @@ tree_node *tree__load(struct tree *tree, struct arena *arena, const char *path, 
 				tree__fail(tree, more, "a second document; one file holds one adapter");
 			yaml_document_delete(&second);
 		} else if (!tree->failed) {
-			tree__fail_at(tree, (uint32_t)parser.problem_mark.line + 1, (uint32_t)parser.problem_mark.column + 1, "%s",
+			tree__fail_at(tree, (uint32_t)parser.problem_mark.line + 1,
+				      (uint32_t)parser.problem_mark.column + 1, "%s",
 				      parser.problem ? parser.problem : "this is no YAML");
 		}
 	}
@@ -133,7 +139,8 @@ static bool scalar_is(tree_node *node, const char *text)
 
 size_t tree__pairs(tree_node *map)
 {
-	return map->type == YAML_MAPPING_NODE ? (size_t)(map->data.mapping.pairs.top - map->data.mapping.pairs.start) : 0;
+	return map->type == YAML_MAPPING_NODE ? (size_t)(map->data.mapping.pairs.top - map->data.mapping.pairs.start)
+					      : 0;
 }
 
 tree_node *tree__key(struct tree *tree, tree_node *map, size_t i)
@@ -182,7 +189,8 @@ bool tree__keys(struct tree *tree, tree_node *map, const char *const *keys, cons
 			near = expression__nearest(word, keys);
 			list_words(keys, list, sizeof(list));
 			if (near)
-				tree__fail(tree, key, "unknown key '%.60s' in %s; did you mean '%s'?", word, what, near);
+				tree__fail(tree, key, "unknown key '%.60s' in %s; did you mean '%s'?", word, what,
+					   near);
 			else
 				tree__fail(tree, key, "unknown key '%.60s' in %s; expected %s", word, what, list);
 			return false;
@@ -227,7 +235,8 @@ const char *tree__text(struct tree *tree, tree_node *node, const char *what)
 		return NULL;
 	}
 	if (node->data.scalar.length == 0 || memchr(node->data.scalar.value, '\0', node->data.scalar.length)) {
-		tree__fail(tree, node, "expected %s, not %s", what, node->data.scalar.length ? "text with a NUL" : "nothing");
+		tree__fail(tree, node, "expected %s, not %s", what,
+			   node->data.scalar.length ? "text with a NUL" : "nothing");
 		return NULL;
 	}
 	if (node->data.scalar.length > 4096) {
@@ -260,8 +269,8 @@ uint64_t tree__number(struct tree *tree, tree_node *node, uint64_t least, uint64
 	errno = 0;
 	value = strtoull(text, &end, 0);
 	if (*end || errno || text[0] == '-' || text[0] == '+' || text[0] == ' ' || value < least || value > most) {
-		tree__fail(tree, node, "expected %s, a number from %llu to %llu, not '%.40s'", what, (unsigned long long)least,
-			   (unsigned long long)most, text);
+		tree__fail(tree, node, "expected %s, a number from %llu to %llu, not '%.40s'", what,
+			   (unsigned long long)least, (unsigned long long)most, text);
 		return 0;
 	}
 	return value;
@@ -286,7 +295,9 @@ size_t tree__count(struct tree *tree, tree_node *node)
 {
 	if (!visit(tree, node))
 		return 0;
-	return node->type == YAML_SEQUENCE_NODE ? (size_t)(node->data.sequence.items.top - node->data.sequence.items.start) : 1;
+	return node->type == YAML_SEQUENCE_NODE
+		       ? (size_t)(node->data.sequence.items.top - node->data.sequence.items.start)
+		       : 1;
 }
 
 tree_node *tree__at(struct tree *tree, tree_node *node, size_t i)
@@ -298,11 +309,12 @@ struct expression_place tree__place(tree_node *node)
 {
 	bool quoted = node->data.scalar.style == YAML_SINGLE_QUOTED_SCALAR_STYLE ||
 		      node->data.scalar.style == YAML_DOUBLE_QUOTED_SCALAR_STYLE;
-	bool block = node->data.scalar.style == YAML_LITERAL_SCALAR_STYLE || node->data.scalar.style == YAML_FOLDED_SCALAR_STYLE;
+	bool block = node->data.scalar.style == YAML_LITERAL_SCALAR_STYLE ||
+		     node->data.scalar.style == YAML_FOLDED_SCALAR_STYLE;
 
-	return (struct expression_place){ .line = (uint32_t)node->start_mark.line + 1,
-					  .column = (uint32_t)node->start_mark.column + 1 + quoted,
-					  .inexact = block || node->start_mark.line != node->end_mark.line };
+	return (struct expression_place) { .line = (uint32_t)node->start_mark.line + 1,
+					   .column = (uint32_t)node->start_mark.column + 1 + quoted,
+					   .inexact = block || node->start_mark.line != node->end_mark.line };
 }
 
 void *tree__alloc(struct tree *tree, tree_node *at, size_t n, size_t size)

@@ -15,7 +15,7 @@
 #include "plan/arena.h"
 #include "plan/expression.h"
 
-#define YAML_SIZE_MAX (256 * 1024)
+#define YAML_SIZE_MAX	(256 * 1024)
 #define YAML_VISITS_MAX 20000 /* nodes read, aliases each time: what keeps a bomb of aliases small */
 
 struct tree {
@@ -63,6 +63,7 @@ tree_node *tree__key(struct tree *tree, tree_node *map, size_t i);
 tree_node *tree__value(struct tree *tree, tree_node *map, size_t i);
 
 struct expression_place tree__place(tree_node *node);
-void *tree__alloc(struct tree *tree, tree_node *at, size_t n, size_t size); /* n zeroed items in the arena; NULL: failed */
+void *tree__alloc(struct tree *tree, tree_node *at, size_t n,
+		  size_t size); /* n zeroed items in the arena; NULL: failed */
 
 #endif
