@@ -10,22 +10,34 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 const volatile __u64 ring_fill_mark = 1 << 20;
 
-/* Announces a handle, with the name that the state's string holds. Remembers it only if the record found room: else it is announced again. */
-static __always_inline void announce(struct thread *thread, const struct hook *hook, struct expr_state *state,
-				     const struct handle_key *key, __u64 parent)
+/*
+ * Counts, over the whole host, the handles that were freed or made anew. A thread that finds it unchanged knows that the
+ * handle which it saw last is still the same: it is raised after the handle has left the map, and read before the map is.
+ */
+__u64 handle_epoch;
+
+/* Announces a handle with its name. Remembers it only if the record found room: else it is announced again. */
+static __always_inline bool announce(struct thread *thread, struct hook *hook, const struct handle_key *key, __u64 parent)
 {
-	struct wire_handle *record = reserve(sizeof(*record), LOSS_RING_FULL_OTHER);
+	struct expr_state *state = &thread->state;
+	struct wire_handle *record;
 	__u64 *to, *from;
+	__u32 known = state->known; /* values of the call at hand, which the name's program must not change */
 	__u8 one = 1;
 
+	state->has_string = 0;
+	if (hook->name.length)
+		evaluate(state, hook, hook->name.start, hook->name.length);
+	state->known = known;
+	record = reserve(sizeof(*record), LOSS_RING_FULL_OTHER);
 	if (!record)
-		return;
+		return false;
 	fill_header(&record->header, WIRE_HANDLE, sizeof(*record), bpf_ktime_get_ns(), &thread->process);
 	record->handle = key->handle;
 	record->parent = parent;
 	record->hook = hook->id;
 	record->flags = state->has_string ? WIRE_NAME_KNOWN : 0;
-	if (state->string_truncated)
+	if (state->has_string && state->string_truncated)
 		record->flags |= WIRE_NAME_TRUNCATED;
 	record->name_length = state->has_string ? state->string_length : 0;
 	to = (__u64 *)record->name;
@@ -33,78 +45,89 @@ static __always_inline void announce(struct thread *thread, const struct hook *h
 	for (int i = 0; i < WIRE_NAME_MAX / 8; i++)
 		to[i] = state->has_string ? from[i] : 0;
 	submit(record);
-	if (bpf_map_update_elem(&handles, key, &one, BPF_ANY))
+	if (bpf_map_update_elem(&handles, key, &one, BPF_ANY)) {
 		count_loss(LOSS_HANDLE_MEMORY);
+		return false;
+	}
+	return true;
 }
 
-/* Makes sure that the handle is known to user space. fresh: it was made just now, whatever stood at this address before. */
-SEPARATE int see_handle(struct thread *thread, struct hook *hook, __u64 handle, __u64 parent, bool fresh)
+/* Makes sure that user space knows the handle of the call whose values the state holds. fresh: it was made just now, whatever stood at this address before. */
+SEPARATE int see_handle(struct thread *thread, struct hook *hook, bool fresh)
 {
-	struct handle_key key = { .handle = handle };
+	struct handle_key key = {};
 	struct expr_state *state;
+	__u64 parent, epoch;
 
 	if (!thread || !hook)
 		return 0;
 	state = &thread->state;
+	key.handle = state->values[VALUE_HANDLE];
 	key.process = thread->process;
 	key.group = hook->group;
-	if (!fresh && bpf_map_lookup_elem(&handles, &key))
+	parent = state->known & (1U << VALUE_PARENT) ? state->values[VALUE_PARENT] : 0;
+	if (fresh)
+		__sync_fetch_and_add(&handle_epoch, 1);
+	epoch = *(volatile __u64 *)&handle_epoch;
+	if (!fresh && bpf_map_lookup_elem(&handles, &key)) {
+		thread->seen_handle = key.handle;
+		thread->seen_group = key.group;
+		thread->seen_epoch = epoch;
 		return 0;
-	if (hook->name.length)
-		evaluate(state, hook, hook->name.start, hook->name.length);
-	else
-		state->has_string = 0;
-	announce(thread, hook, state, &key, parent);
+	}
+	announce(thread, hook, &key, parent);
 	return 0;
 }
 
-/* Closes what has vanished and looks whether an open call of the same kind encloses the new one. Returns -1: no room, -2: nested, else a free slot. */
-SEPARATE int find_slot(struct thread *thread, struct hook *hook, __u64 sp, __u64 now)
+static __always_inline bool seen_last(const struct thread *thread, const struct hook *hook, __u64 handle)
 {
-	int free_slot = -1, nested = 0;
+	return handle == thread->seen_handle && hook->group == thread->seen_group &&
+	       thread->seen_epoch == *(volatile __u64 *)&handle_epoch;
+}
+
+/* Closes what has vanished and looks whether an open call of the same kind encloses the new one. Returns whether one does. */
+SEPARATE int clear_way(struct thread *thread, struct hook *hook, __u64 sp)
+{
+	__u64 now = bpf_ktime_get_ns();
+	int nested = 0;
 
 	if (!thread || !hook)
-		return -1;
+		return 0;
 	for (int i = 0; i < FRAMES_MAX; i++) {
 		struct frame *frame = &thread->frames[i];
 
-		if (!(frame->flags & FRAME_OPEN)) {
-			free_slot = i;
+		if (!(thread->open & (1U << i)))
 			continue;
-		}
 		if (frame->sp == sp) {
-			close_frame(&thread->process, frame, now, WIRE_UNWOUND | WIRE_LATE);
-			free_slot = i;
+			close_frame(thread, i, now, WIRE_UNWOUND | WIRE_LATE);
 		} else if (frame->sp < sp) {
-			if (same_stack(sp, frame->sp) == STACK_SAME) {
-				close_frame(&thread->process, frame, now, WIRE_UNWOUND | WIRE_LATE);
-				free_slot = i;
-			} else {
+			if (same_stack(sp, frame->sp) == STACK_SAME)
+				close_frame(thread, i, now, WIRE_UNWOUND | WIRE_LATE);
+			else
 				frame->flags |= FRAME_SUSPECT;
-			}
 		} else if (frame->group == hook->group && frame->means == hook->means && !(frame->flags & FRAME_SUSPECT)) {
 			nested |= same_stack(sp, frame->sp) != STACK_OTHER;
 		}
 	}
-	if (nested) {
+	if (nested)
 		count_loss(LOSS_NESTED);
-		return -2;
-	}
-	if (free_slot < 0)
-		count_loss(LOSS_FRAME_DEPTH);
-	return free_slot;
+	return nested;
 }
 
-static __always_inline void take_values(struct frame *frame, const struct expr_state *state)
+/* A free frame's index; -1: none, which is counted. */
+static __always_inline int free_slot(struct thread *thread)
 {
-	for (int i = 0; i < VALUES; i++) {
-		if (state->known & (1U << i))
-			frame->values[i] = state->values[i];
+	if (!(thread->open & 1))
+		return 0;
+	for (int i = 1; i < FRAMES_MAX; i++) {
+		if (!(thread->open & (1U << i)))
+			return i;
 	}
-	frame->known |= (__u8)state->known;
+	count_loss(LOSS_FRAME_DEPTH);
+	return -1;
 }
 
-static __always_inline int released(struct pt_regs *regs, struct hook *hook, struct thread *thread, __u64 sp)
+static __always_inline int released(struct hook *hook, struct thread *thread)
 {
 	struct expr_state *state = &thread->state;
 	struct handle_key key = { .process = thread->process, .group = hook->group };
@@ -116,6 +139,7 @@ static __always_inline int released(struct pt_regs *regs, struct hook *hook, str
 	key.handle = state->values[VALUE_HANDLE];
 	if (bpf_map_delete_elem(&handles, &key))
 		return 0; /* never announced: nothing to take back */
+	__sync_fetch_and_add(&handle_epoch, 1);
 	record = reserve(sizeof(*record), LOSS_RING_FULL_OTHER);
 	if (!record)
 		return 0;
@@ -127,6 +151,13 @@ static __always_inline int released(struct pt_regs *regs, struct hook *hook, str
 	return 0;
 }
 
+/* By words: what is copied at each call is copied without a look. */
+static __always_inline void copy_values(__u64 *to, const __u64 *from)
+{
+	for (int i = 0; i < VALUES; i++)
+		to[i] = from[i];
+}
+
 SEC("uprobe")
 int on_entry(struct pt_regs *regs)
 {
@@ -136,7 +167,7 @@ int on_entry(struct pt_regs *regs)
 	struct expr_state *state;
 	struct thread *thread;
 	struct frame *frame;
-	int slot = 0;
+	int slot;
 
 	if (!hook || !hook->id) {
 		count_loss(LOSS_SITE);
@@ -146,15 +177,20 @@ int on_entry(struct pt_regs *regs)
 	if (!thread)
 		return 0;
 	state = &thread->state;
-	if (hook->means != HOOK_FREE) {
-		slot = find_slot(thread, hook, sp, bpf_ktime_get_ns());
-		if (slot < 0)
-			return 0;
-	}
+	if (hook->means != HOOK_FREE && thread->open && clear_way(thread, hook, sp))
+		return 0;
 	fill_args(state, regs, sp);
 	state->base = regs->ip - hook->entry_vaddr;
+	state->known = 0;
 	if (hook->means == HOOK_FREE)
-		return released(regs, hook, thread, sp);
+		return released(hook, thread);
+	slot = free_slot(thread);
+	if (slot < 0)
+		return 0;
+	evaluate(state, hook, hook->entry.start, hook->entry.length);
+	if (!(hook->flags & HOOK_NAME_AT_EXIT) && (state->known & (1U << VALUE_HANDLE)) &&
+	    (hook->means != HOOK_CALL || !seen_last(thread, hook, state->values[VALUE_HANDLE])))
+		see_handle(thread, hook, hook->means != HOOK_CALL);
 
 	frame = &thread->frames[slot & (FRAMES_MAX - 1)];
 	frame->sp = sp;
@@ -163,18 +199,11 @@ int on_entry(struct pt_regs *regs)
 	frame->hook = hook->id;
 	frame->group = hook->group;
 	frame->means = hook->means;
-	frame->known = 0;
-	for (int i = 0; i < VALUES; i++)
-		frame->values[i] = 0;
-	evaluate(state, hook, hook->entry.start, hook->entry.length);
-	take_values(frame, state);
-	for (int i = 0; i < EXPR_SAVED_MAX; i++)
-		frame->saved[i] = state->saved[i];
-	if (!(hook->flags & HOOK_NAME_AT_EXIT) && (frame->known & (1U << VALUE_HANDLE)))
-		see_handle(thread, hook, frame->values[VALUE_HANDLE],
-			   frame->known & (1U << VALUE_PARENT) ? frame->values[VALUE_PARENT] : 0,
-			   hook->means != HOOK_CALL);
+	frame->known = (__u8)state->known;
+	copy_values(frame->values, state->values);
+	copy_values(frame->saved, state->saved);
 	frame->flags = FRAME_OPEN;
+	thread->open |= 1U << (slot & (FRAMES_MAX - 1));
 	frame->start_ns = bpf_ktime_get_ns(); /* last: our own work is not the call's */
 	return 0;
 }
@@ -185,7 +214,7 @@ static __always_inline int frame_at(struct thread *thread, __u32 hook, __u64 sp)
 	for (int i = 0; i < FRAMES_MAX; i++) {
 		struct frame *frame = &thread->frames[i];
 
-		if ((frame->flags & FRAME_OPEN) && frame->hook == hook && frame->sp == sp)
+		if ((thread->open & (1U << i)) && frame->hook == hook && frame->sp == sp)
 			return i;
 	}
 	return -1;
@@ -201,7 +230,7 @@ SEPARATE __u64 nearest_above(struct thread *thread, __u32 hook, __u64 sp)
 	for (int i = 0; i < FRAMES_MAX; i++) {
 		struct frame *frame = &thread->frames[i];
 
-		if ((frame->flags & FRAME_OPEN) && frame->hook == hook && frame->sp >= sp && frame->sp < nearest)
+		if ((thread->open & (1U << i)) && frame->hook == hook && frame->sp >= sp && frame->sp < nearest)
 			nearest = frame->sp;
 	}
 	return nearest;
@@ -215,7 +244,7 @@ SEPARATE int is_enclosed(struct thread *thread, struct hook *hook, __u64 sp)
 	for (int i = 0; i < FRAMES_MAX; i++) {
 		struct frame *frame = &thread->frames[i];
 
-		if ((frame->flags & FRAME_OPEN) && frame->group == hook->group && frame->means == hook->means &&
+		if ((thread->open & (1U << i)) && frame->group == hook->group && frame->means == hook->means &&
 		    frame->sp > sp)
 			return 1;
 	}
@@ -247,8 +276,8 @@ SEPARATE int close_inner(struct thread *thread, __u64 sp, __u64 now)
 	for (int i = 0; i < FRAMES_MAX; i++) {
 		struct frame *frame = &thread->frames[i];
 
-		if ((frame->flags & FRAME_OPEN) && frame->sp < sp && same_stack(sp, frame->sp) == STACK_SAME)
-			close_frame(&thread->process, frame, now, WIRE_UNWOUND | WIRE_LATE);
+		if ((thread->open & (1U << i)) && frame->sp < sp && same_stack(sp, frame->sp) == STACK_SAME)
+			close_frame(thread, i, now, WIRE_UNWOUND | WIRE_LATE);
 	}
 	return 0;
 }
@@ -256,7 +285,7 @@ SEPARATE int close_inner(struct thread *thread, __u64 sp, __u64 now)
 SEC("uprobe")
 int on_exit(struct pt_regs *regs)
 {
-	__u64 now = bpf_ktime_get_ns(), cookie = bpf_get_attach_cookie(regs), sp;
+	__u64 now = bpf_ktime_get_ns(), cookie = bpf_get_attach_cookie(regs);
 	__u32 index = SITE_HOOK(cookie), tid = (__u32)bpf_get_current_pid_tgid();
 	struct hook *hook = bpf_map_lookup_elem(&hooks, &index);
 	struct thread *thread = bpf_map_lookup_elem(&threads, &tid);
@@ -277,24 +306,25 @@ int on_exit(struct pt_regs *regs)
 	if (slot < 0)
 		return 0;
 	frame = &thread->frames[slot & (FRAMES_MAX - 1)];
-	sp = frame->sp;
 	frame->flags = 0;
-	close_inner(thread, sp, now);
-
-	state = &thread->state;
-	fill_args(state, regs, sp);
-	state->base = frame->base;
-	for (int i = 0; i < EXPR_SAVED_MAX; i++)
-		state->saved[i] = frame->saved[i];
-	if (hook->exit.length) {
-		evaluate(state, hook, hook->exit.start, hook->exit.length);
-		take_values(frame, state);
-	}
+	thread->open &= ~(1U << (slot & (FRAMES_MAX - 1)));
+	if (thread->open)
+		close_inner(thread, frame->sp, now);
 	means = hook->means;
-	if ((means == HOOK_LOAD || means == HOOK_DERIVE) && hook->flags & HOOK_NAME_AT_EXIT &&
-	    frame->known & (1U << VALUE_HANDLE) && frame->values[VALUE_HANDLE])
-		see_handle(thread, hook, frame->values[VALUE_HANDLE],
-			   frame->known & (1U << VALUE_PARENT) ? frame->values[VALUE_PARENT] : 0, true);
+	if (hook->exit.length || hook->flags & HOOK_NAME_AT_EXIT) {
+		state = &thread->state;
+		fill_args(state, regs, frame->sp);
+		state->base = frame->base;
+		state->known = frame->known;
+		copy_values(state->values, frame->values);
+		copy_values(state->saved, frame->saved);
+		evaluate(state, hook, hook->exit.start, hook->exit.length);
+		frame->known = (__u8)state->known;
+		copy_values(frame->values, state->values);
+		if ((means == HOOK_LOAD || means == HOOK_DERIVE) && hook->flags & HOOK_NAME_AT_EXIT &&
+		    frame->known & (1U << VALUE_HANDLE) && frame->values[VALUE_HANDLE])
+			see_handle(thread, hook, true);
+	}
 	if (means == HOOK_CALL && !(frame->known & (1U << VALUE_HANDLE)))
 		count_loss(LOSS_NO_HANDLE);
 	if (means == HOOK_CALL || means == HOOK_LOAD)
@@ -316,7 +346,7 @@ int on_pad(struct pt_regs *regs)
 		return 0;
 	slot = find_frame(thread, hook, regs->sp, regs->bp, cookie);
 	if (slot >= 0)
-		close_frame(&thread->process, &thread->frames[slot & (FRAMES_MAX - 1)], bpf_ktime_get_ns(), WIRE_UNWOUND);
+		close_frame(thread, slot, bpf_ktime_get_ns(), WIRE_UNWOUND);
 	return 0;
 }
 
@@ -331,13 +361,13 @@ int on_caught(struct pt_regs *regs)
 	__u32 tid = (__u32)bpf_get_current_pid_tgid();
 	struct thread *thread = bpf_map_lookup_elem(&threads, &tid);
 
-	if (!thread)
+	if (!thread || !thread->open)
 		return 0;
 	for (int i = 0; i < FRAMES_MAX; i++) {
 		struct frame *frame = &thread->frames[i];
 
-		if ((frame->flags & FRAME_OPEN) && sp >= frame->sp && same_stack(sp, frame->sp) != STACK_OTHER)
-			close_frame(&thread->process, frame, bpf_ktime_get_ns(), WIRE_UNWOUND);
+		if ((thread->open & (1U << i)) && sp >= frame->sp && same_stack(sp, frame->sp) != STACK_OTHER)
+			close_frame(thread, i, bpf_ktime_get_ns(), WIRE_UNWOUND);
 	}
 	return 0;
 }

@@ -70,17 +70,21 @@ SEPARATE int same_stack(__u64 one, __u64 two)
 }
 
 /* Ends a frame that will see no exit of its own. */
-SEPARATE int close_frame(struct wire_process *process, struct frame *frame, __u64 now, __u32 flags)
+SEPARATE int close_frame(struct thread *thread, __u32 index, __u64 now, __u32 flags)
 {
+	struct frame *frame;
 	__u16 means;
 
-	if (!process || !frame)
+	if (!thread)
 		return 0;
+	index &= FRAMES_MAX - 1;
+	frame = &thread->frames[index];
 	means = frame->means;
 	frame->flags = 0;
+	thread->open &= ~(1U << index);
 	count_loss(flags & WIRE_ABANDONED ? LOSS_ABANDONED : LOSS_UNWOUND);
 	if (means == HOOK_CALL || means == HOOK_LOAD)
-		emit_call(process, frame, now, flags);
+		emit_call(&thread->process, frame, now, flags);
 	return 0;
 }
 

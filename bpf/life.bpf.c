@@ -15,9 +15,9 @@ SEPARATE int end_thread(__u32 tid)
 
 		/* A suspect frame had vanished long before the thread did. */
 		if (frame->flags & FRAME_SUSPECT)
-			close_frame(&thread->process, frame, now, WIRE_UNWOUND | WIRE_LATE);
+			close_frame(thread, i, now, WIRE_UNWOUND | WIRE_LATE);
 		else if (frame->flags & FRAME_OPEN)
-			close_frame(&thread->process, frame, now, WIRE_ABANDONED);
+			close_frame(thread, i, now, WIRE_ABANDONED);
 	}
 	bpf_map_delete_elem(&threads, &tid);
 	return 0;

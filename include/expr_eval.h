@@ -241,12 +241,12 @@ fault:
 	return s->pc == 0;
 }
 
-/* Makes a state ready for a run that begins at operation start: registers zero, no values known. Keeps args, saved and base. */
+/* Makes a state ready for a run that begins at operation start: registers zero. Keeps args, saved, base, and the values that
+ * an earlier run gave: whoever wants none sets known to 0. */
 static inline void expr__begin(struct expr_state *s, __u32 start)
 {
 	for (int i = 0; i < EXPR_REGISTERS; i++)
 		s->r[i] = 0;
-	s->known = 0;
 	s->pc = start;
 	s->on_fault = 0;
 	s->string_length = 0;

@@ -36,6 +36,10 @@ _Static_assert(VALUES <= 8, "known has a bit for each value");
 
 struct thread {
 	struct wire_process process;
+	__u32 open;		/* bit i: frames[i] is open; so that the common case, none or one, looks at no other */
+	__u32 seen_group;	/* the handle that was seen last, which need not be looked up again … */
+	__u64 seen_handle;
+	__u64 seen_epoch;	/* … while no handle of any process was made or freed */
 	struct frame frames[FRAMES_MAX];
 	struct expr_state state; /* scratch of a run: a per-CPU one could be taken by another task in the middle of ours */
 };
