@@ -17,7 +17,8 @@ const volatile __u64 ring_fill_mark = 1 << 20;
 __u64 handle_epoch;
 
 /* Announces a handle with its name. Remembers it only if the record found room: else it is announced again. */
-static __always_inline bool announce(struct thread *thread, struct hook *hook, const struct handle_key *key, __u64 parent)
+static __always_inline bool announce(struct thread *thread, struct hook *hook, const struct handle_key *key,
+				     __u64 parent)
 {
 	struct expr_state *state = &thread->state;
 	struct wire_handle *record;
@@ -105,7 +106,8 @@ SEPARATE int clear_way(struct thread *thread, struct hook *hook, __u64 sp)
 				close_frame(thread, i, now, WIRE_UNWOUND | WIRE_LATE);
 			else
 				frame->flags |= FRAME_SUSPECT;
-		} else if (frame->group == hook->group && frame->means == hook->means && !(frame->flags & FRAME_SUSPECT)) {
+		} else if (frame->group == hook->group && frame->means == hook->means &&
+			   !(frame->flags & FRAME_SUSPECT)) {
 			nested |= same_stack(sp, frame->sp) != STACK_OTHER;
 		}
 	}

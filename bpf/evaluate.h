@@ -5,7 +5,7 @@
 
 #include "maps.h"
 
-#define EXPR_READ(context, dst, size, address) bpf_probe_read_user(dst, size, (const void *)(address))
+#define EXPR_READ(context, dst, size, address)	      bpf_probe_read_user(dst, size, (const void *)(address))
 #define EXPR_READ_STRING(context, dst, size, address) bpf_probe_read_user_str(dst, size, (const void *)(address))
 #include "expr_eval.h"
 

@@ -7,10 +7,10 @@
 #include "emit.h"
 #include "maps.h"
 
-#define SIGSTOP 19
-#define PROT_EXEC 4
+#define SIGSTOP	      19
+#define PROT_EXEC     4
 #define MAP_ANONYMOUS 0x20
-#define SYS_MMAP 9 /* x86-64; a 32-bit program's mmap is not held, nor any of its runtimes known */
+#define SYS_MMAP      9 /* x86-64; a 32-bit program's mmap is not held, nor any of its runtimes known */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -10,13 +10,14 @@ static const struct verb verbs[] = {
 	  "/metrics, /healthz, /readyz, /api/v1/models, /api/v1/targets and /top.\n"
 	  "SIGTERM or ctrl-C detaches everything.\n",
 	  CLI_AGENT | CLI_LISTEN_OPTION | CLI_SAVE, 0, 0, cli__serve },
-	{ "run", "-- CMD [ARG...]", "trace one command from its first call to its exit, then print a table of its models",
+	{ "run", "-- CMD [ARG...]",
+	  "trace one command from its first call to its exit, then print a table of its models",
 	  "The command's output, signals and exit status pass through. The table goes to\n"
 	  "standard error, or to --output FILE.\n",
 	  CLI_RUNTIMES | CLI_CONFIG | CLI_RING | CLI_SAVE | CLI_JSON | CLI_OUTPUT, 1, SIZE_MAX, cli__run },
 	{ "top", "", "a table of the models of this host that repaints itself",
-	  "Asks the agent at --listen; where none runs there, watches by itself.\n", CLI_AGENT | CLI_LISTEN_OPTION | CLI_ONCE,
-	  0, 0, cli__top },
+	  "Asks the agent at --listen; where none runs there, watches by itself.\n",
+	  CLI_AGENT | CLI_LISTEN_OPTION | CLI_ONCE, 0, 0, cli__top },
 	{ "trace", "", "one line for each call as it ends", NULL, CLI_AGENT | CLI_JSON | CLI_SAVE, 0, 0, cli__trace },
 	{ "list", "", "what is found and attached, and why not",
 	  "Asks the agent at --listen; where none runs there, attaches for a moment by itself.\n",

@@ -114,7 +114,7 @@ def with_tool(tool, function, calls):
                     raise RuntimeError(f"{want} calls were made, {total} were seen or lost")
                 return ns
     if tool == "funclatency":
-        command = ["/usr/sbin/funclatency", f"{CALLER}:{symbol}"]
+        command = ["stdbuf", "-oL", "/usr/sbin/funclatency", f"{CALLER}:{symbol}"]
         with Process(command, "Tracing", env={**os.environ, "LC_ALL": "C"}):
             return time_calls(function, calls)
     with Process(["bpftrace", "-e", BPFTRACE.format(CALLER, symbol)], "attached"):

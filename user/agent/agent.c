@@ -27,8 +27,8 @@
 #include "resolve/resolver.h"
 
 #define DRAIN_NS (100ULL * 1000 * 1000)
-#define TIDY_NS (1000ULL * 1000 * 1000)
-#define IDLE_NS (2ULL * 1000 * 1000 * 1000) /* a file that nobody maps any more keeps its probes so long */
+#define TIDY_NS	 (1000ULL * 1000 * 1000)
+#define IDLE_NS	 (2ULL * 1000 * 1000 * 1000) /* a file that nobody maps any more keeps its probes so long */
 
 struct agent {
 	struct loop *loop;
@@ -301,7 +301,8 @@ static void on_call(void *context, const struct model_call *call)
 
 /* ---- life ---- */
 
-static int fail(struct agent_error *error, int exit_code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static int fail(struct agent_error *error, int exit_code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 static int fail(struct agent_error *error, int exit_code, const char *format, ...)
 {
 	va_list args;
@@ -328,8 +329,8 @@ static int load_programs(struct agent *agent, struct agent_error *error)
 	features__probe(states);
 	missing = features__missing(states);
 	if (missing)
-		return fail(error, 3, "%s is missing (%s): %s. `infermeter doctor` says more", missing->name, missing->why,
-			    missing->remedy);
+		return fail(error, 3, "%s is missing (%s): %s. `infermeter doctor` says more", missing->name,
+			    missing->why, missing->remedy);
 	return fail(error, 3, "the kernel refused our programs: %s. Run with --log debug and see CONTRIBUTING.md",
 		    strerror(code));
 }

@@ -18,16 +18,16 @@
 struct agent;
 
 struct agent_options {
-	const pid_t *pids;	/* only these and their children; none: the whole host */
+	const pid_t *pids; /* only these and their children; none: the whole host */
 	size_t n_pids;
-	bool only_added;	/* no process but those given by agent__add_pid (`run`) */
-	const char *runtimes;	/* folder of adapters over the embedded ones, or NULL */
-	const char *config;	/* configuration file, or NULL */
-	const char *save;	/* keep the stream in this file, or NULL */
-	size_t ring_bytes;	/* 0: default */
-	bool hold;		/* able to hold a child (`run`) */
-	bool dry;		/* find and plan, attach nothing (`doctor`) */
-	bool no_multi;		/* single uprobes even where uprobe_multi is there */
+	bool only_added;      /* no process but those given by agent__add_pid (`run`) */
+	const char *runtimes; /* folder of adapters over the embedded ones, or NULL */
+	const char *config;   /* configuration file, or NULL */
+	const char *save;     /* keep the stream in this file, or NULL */
+	size_t ring_bytes;    /* 0: default */
+	bool hold;	      /* able to hold a child (`run`) */
+	bool dry;	      /* find and plan, attach nothing (`doctor`) */
+	bool no_multi;	      /* single uprobes even where uprobe_multi is there */
 	void (*call)(void *context, const struct model_call *call); /* told of each finished call; may be NULL */
 	void *context;
 };

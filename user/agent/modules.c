@@ -16,7 +16,8 @@ struct modules {
 	struct module *table;
 };
 
-struct modules *modules__new(const struct adapter_set *set, struct programs *programs, module_hook_fn *fn, void *context)
+struct modules *modules__new(const struct adapter_set *set, struct programs *programs, module_hook_fn *fn,
+			     void *context)
 {
 	struct modules *modules = calloc(1, sizeof(*modules));
 
@@ -60,7 +61,7 @@ void modules__free(struct modules *modules)
 
 	if (!modules)
 		return;
-	HASH_ITER(hh, modules->table, module, next) {
+	HASH_ITER (hh, modules->table, module, next) {
 		HASH_DEL(modules->table, module);
 		free_module(module);
 	}
@@ -99,7 +100,8 @@ static int make_plans(struct modules *modules, struct module *module)
 	return module->n_parts ? 0 : -ENOENT;
 }
 
-struct module *modules__add(struct modules *modules, struct module_key key, const char *path, const struct answer *answer)
+struct module *modules__add(struct modules *modules, struct module_key key, const char *path,
+			    const struct answer *answer)
 {
 	struct module *module = calloc(1, sizeof(*module));
 

@@ -22,14 +22,14 @@ struct module_part {
 
 struct module {
 	struct module_key key;
-	char *path;		/* as the first process saw it */
+	char *path; /* as the first process saw it */
 	const struct answer *answer;
 	struct module_part *parts;
 	size_t n_parts;
 	bool returns;		/* a uretprobe is among the probes */
 	bool no_returns;	/* planned without, for a target with a seccomp filter */
 	size_t users;		/* processes that map it */
-	uint64_t idle_since_ns;	/* no users since then */
+	uint64_t idle_since_ns; /* no users since then */
 	UT_hash_handle hh;
 };
 
@@ -40,11 +40,13 @@ typedef void module_hook_fn(void *context, const struct module *module, const st
 			    const struct plan_hook *hook);
 
 /* set and programs stay the caller's. programs NULL: nothing is attached (a dry run). */
-struct modules *modules__new(const struct adapter_set *set, struct programs *programs, module_hook_fn *fn, void *context);
+struct modules *modules__new(const struct adapter_set *set, struct programs *programs, module_hook_fn *fn,
+			     void *context);
 void modules__free(struct modules *modules); /* detaches all; NULL is fine */
 
 /* A file with an answer that matches a runtime: planned, not attached yet. Returns NULL if no adapter has anything for it. */
-struct module *modules__add(struct modules *modules, struct module_key key, const char *path, const struct answer *answer);
+struct module *modules__add(struct modules *modules, struct module_key key, const char *path,
+			    const struct answer *answer);
 struct module *modules__find(struct modules *modules, struct module_key key);
 
 /* A process maps it: attaches on the first one. fd: the file, or negative when it could not be opened. seccomp: the

@@ -34,7 +34,7 @@ void processes__free(struct processes *processes)
 
 	if (!processes)
 		return;
-	HASH_ITER(hh, processes->table, process, next) {
+	HASH_ITER (hh, processes->table, process, next) {
 		HASH_DEL(processes->table, process);
 		free_process(process);
 	}
@@ -216,7 +216,7 @@ static int fill_target(struct target *target, const struct process *process)
 
 			if (!hooks)
 				return -ENOMEM;
-			modules[n++] = (struct target_module){
+			modules[n++] = (struct target_module) {
 				.path = module->path,
 				.runtime = adapter__runtime(part->plan->adapter),
 				.version = part->plan->version,
@@ -239,7 +239,7 @@ struct target *processes__targets(const struct processes *processes, size_t *n)
 	*n = 0;
 	if (!targets)
 		return NULL;
-	HASH_ITER(hh, processes->table, process, next) {
+	HASH_ITER (hh, processes->table, process, next) {
 		if (!shown(process))
 			continue;
 		(*n)++;

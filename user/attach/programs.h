@@ -13,9 +13,9 @@
 struct programs;
 
 struct programs_options {
-	size_t ring_bytes;	/* a power of two, at least a page; 0: 2 MiB */
-	bool hold;		/* load the programs that stop a held child at new code (`run`) */
-	bool no_multi;		/* use single uprobes although the kernel has uprobe_multi (tests) */
+	size_t ring_bytes; /* a power of two, at least a page; 0: 2 MiB */
+	bool hold;	   /* load the programs that stop a held child at new code (`run`) */
+	bool no_multi;	   /* use single uprobes although the kernel has uprobe_multi (tests) */
 };
 
 /* Opens and loads. Returns NULL with errno; what the kernel said has been logged. The caller frees; links die with it. */

@@ -141,7 +141,8 @@ static int attach_single(struct site_set *set, size_t hook, uint8_t role, pid_t 
 		if (site->role != role)
 			continue;
 		errno = 0;
-		error = keep(set, bpf_program__attach_uprobe_opts(program, pid, path, site->offset, &opts), hook, pid, 1);
+		error = keep(set, bpf_program__attach_uprobe_opts(program, pid, path, site->offset, &opts), hook, pid,
+			     1);
 	}
 	return error;
 }
@@ -157,7 +158,8 @@ static void drop_links(struct site_set *set, size_t hook, pid_t pid)
 			bpf_link__destroy(attached->link);
 			continue;
 		}
-		*(struct attached *)utarray_eltptr(set->links, kept) = *attached; /* reads its index twice: no kept++ here */
+		*(struct attached *)utarray_eltptr(set->links, kept) =
+			*attached; /* reads its index twice: no kept++ here */
 		kept++;
 	}
 	utarray_resize(set->links, kept);

@@ -15,8 +15,8 @@ int log__parse_level(const char *word, enum log_level *level);
 void log__write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_error(...) log__write(LOG_ERROR, __VA_ARGS__)
-#define log_warn(...) log__write(LOG_WARN, __VA_ARGS__)
-#define log_info(...) log__write(LOG_INFO, __VA_ARGS__)
+#define log_warn(...)  log__write(LOG_WARN, __VA_ARGS__)
+#define log_info(...)  log__write(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log__write(LOG_DEBUG, __VA_ARGS__)
 
 #endif

@@ -49,7 +49,7 @@ static void free_removed(struct loop *loop)
 {
 	struct loop_source *source, *next;
 
-	DL_FOREACH_SAFE(loop->removed, source, next) {
+	DL_FOREACH_SAFE (loop->removed, source, next) {
 		DL_DELETE(loop->removed, source);
 		free(source);
 	}
@@ -61,7 +61,7 @@ void loop__free(struct loop *loop)
 
 	if (!loop)
 		return;
-	DL_FOREACH_SAFE(loop->sources, source, next)
+	DL_FOREACH_SAFE (loop->sources, source, next)
 		loop__remove(loop, source);
 	free_removed(loop);
 	close(loop->epoll);

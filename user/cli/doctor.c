@@ -90,7 +90,8 @@ static int examine(pid_t pid, const struct cli_options *options, cJSON *json)
 		printf("(a dry run: nothing was attached)\n");
 	} else if (targets) {
 		printf("process %d maps no runtime that is known.\n"
-		       "      remedy: if it runs a private runtime, write an adapter (docs/runtime-author.md) and give --runtimes DIR;\n"
+		       "      remedy: if it runs a private runtime, write an adapter (docs/runtime-author.md) and give "
+		       "--runtimes DIR;\n"
 		       "      if the runtime is loaded only later, it is found then.\n",
 		       (int)pid);
 	}

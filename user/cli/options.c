@@ -137,7 +137,8 @@ static int take_option(const struct verb *verb, struct cli_options *options, int
 		return 0;
 	case 'R':
 		if (parse_number(argument, 1ULL << 30, &number) || number < 4096 || (number & (number - 1)))
-			return wrong(verb, "--ring-bytes %s: a power of two from 4096 to 1073741824 is needed", argument);
+			return wrong(verb, "--ring-bytes %s: a power of two from 4096 to 1073741824 is needed",
+				     argument);
 		options->ring_bytes = (size_t)number;
 		return 0;
 	case 'L':
@@ -158,10 +159,10 @@ static void allowed(const struct verb *verb, struct option *table)
 	for (size_t i = 0; i < N_TEXTS; i++) {
 		if (texts[i].bit && !(verb->options & texts[i].bit))
 			continue;
-		table[n++] = (struct option){ texts[i].name, texts[i].argument ? required_argument : no_argument, NULL,
-					      texts[i].letter };
+		table[n++] = (struct option) { texts[i].name, texts[i].argument ? required_argument : no_argument, NULL,
+					       texts[i].letter };
 	}
-	table[n] = (struct option){ NULL, 0, NULL, 0 };
+	table[n] = (struct option) { NULL, 0, NULL, 0 };
 }
 
 static int run_verb(const struct verb *verb, int argc, char **argv)

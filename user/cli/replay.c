@@ -82,7 +82,8 @@ int cli__replay(const struct cli_options *options)
 	}
 	stats = stream_reader__stats(reader);
 	if (stats->bytes_cut)
-		log_warn("%s: its end is cut off (%llu bytes of an unfinished record): the agent was killed, or still writes",
+		log_warn("%s: its end is cut off (%llu bytes of an unfinished record): the agent was killed, or still "
+			 "writes",
 			 options->arguments[0], (unsigned long long)stats->bytes_cut);
 	if (stats->bytes_skipped)
 		log_warn("%s: %llu damaged bytes were left out", options->arguments[0],

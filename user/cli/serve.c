@@ -14,11 +14,13 @@
 #include "export/terminal.h"
 
 #define RATE_NS 1000000000ULL
+#define RATES	5
 
 struct server {
 	struct session session;
 	struct http *http;
-	struct terminal_rates *rates; /* a second ago, for /top */
+	struct terminal_rates *rates[RATES]; /* one a second, the oldest first: what /top counts calls since */
+	size_t n_rates;
 	struct loop_source *rate_timer;
 	uint64_t top_asked_ns; /* when somebody last looked at /top: nobody pays for rates otherwise */
 };
@@ -97,6 +99,7 @@ static void serve_top(void *context, const struct http_request *request, struct 
 	struct snapshot *snapshot = agent__snapshot(server->session.agent);
 	struct terminal_options options = { .width = query_number(request, "width"),
 					    .color = query_number(request, "color") != 0 };
+	const struct terminal_rates *since = server->n_rates ? server->rates[0] : NULL;
 	struct text text = { 0 };
 
 	server->top_asked_ns = loop__now_ns();
@@ -105,9 +108,9 @@ static void serve_top(void *context, const struct http_request *request, struct 
 		return;
 	}
 	if (query_number(request, "rows"))
-		terminal__page(snapshot, server->rates, query_number(request, "rows"), &options, &text);
+		terminal__page(snapshot, since, query_number(request, "rows"), &options, &text);
 	else
-		terminal__models(snapshot, server->rates, &options, &text);
+		terminal__models(snapshot, since, &options, &text);
 	snapshot__free(snapshot);
 	answer_text(response, &text);
 }
@@ -164,24 +167,42 @@ static void serve_index(void *context, const struct http_request *request, struc
 }
 
 static const struct http_route routes[] = {
-	{ "/metrics", serve_metrics }, { "/api/v1/models", serve_models }, { "/api/v1/targets", serve_targets },
-	{ "/top", serve_top },	       { "/list", serve_list },		   { "/healthz", serve_health },
-	{ "/readyz", serve_ready },    { "/", serve_index },		   { NULL, NULL },
+	{ "/metrics", serve_metrics },
+	{ "/api/v1/models", serve_models },
+	{ "/api/v1/targets", serve_targets },
+	{ "/top", serve_top },
+	{ "/list", serve_list },
+	{ "/healthz", serve_health },
+	{ "/readyz", serve_ready },
+	{ "/", serve_index },
+	{ NULL, NULL },
 };
+
+static void drop_rates(struct server *server, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		terminal_rates__free(server->rates[i]);
+	memmove(server->rates, server->rates + n, (server->n_rates - n) * sizeof(*server->rates));
+	server->n_rates -= n;
+}
 
 static void on_rate_timer(void *context, uint32_t events)
 {
 	struct server *server = context;
 	struct snapshot *snapshot;
 
-	terminal_rates__free(server->rates);
-	server->rates = NULL;
-	if (!server->top_asked_ns || loop__now_ns() - server->top_asked_ns > 10 * RATE_NS)
+	if (!server->top_asked_ns || loop__now_ns() - server->top_asked_ns > 10 * RATE_NS) {
+		drop_rates(server, server->n_rates);
 		return;
+	}
 	snapshot = agent__snapshot(server->session.agent);
 	if (!snapshot)
 		return;
-	server->rates = terminal_rates__note(snapshot);
+	if (server->n_rates == RATES)
+		drop_rates(server, 1);
+	server->rates[server->n_rates] = terminal_rates__note(snapshot);
+	if (server->rates[server->n_rates])
+		server->n_rates++;
 	snapshot__free(snapshot);
 }
 
@@ -210,7 +231,7 @@ int cli__serve(const struct cli_options *options)
 cleanup:
 	http__free(server.http);
 	loop__remove(server.session.loop, server.rate_timer);
-	terminal_rates__free(server.rates);
+	drop_rates(&server, server.n_rates);
 	session__close(&server.session);
 	return code;
 }

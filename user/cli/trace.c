@@ -21,8 +21,7 @@ static void print_call(void *context, const struct model_call *call)
 		call_line__json(call, &trace->line);
 	else
 		call_line__text(call, &trace->line);
-	if (trace->line.data && !trace->broken &&
-	    (fputs(trace->line.data, stdout) == EOF || fflush(stdout) == EOF)) {
+	if (trace->line.data && !trace->broken && (fputs(trace->line.data, stdout) == EOF || fflush(stdout) == EOF)) {
 		trace->broken = true;
 		loop__stop(trace->session->loop);
 	}
