@@ -29,9 +29,10 @@ def get(address, path):
         return answer.read().decode()
 
 
-def called(address):
+def called(address, pid):
+    """The models that this process calls: there may be others on the host."""
     return sorted(model["model"] for model in json.loads(get(address, "/api/v1/models"))["models"]
-                  if model["runtime"] == "onnxruntime" and model["executions"])
+                  if model["executions"] and any(process["pid"] == pid for process in model["processes"]))
 
 
 def main():
@@ -69,7 +70,7 @@ def main():
             say("ctrl-C ends the demo and leaves nothing behind" if not seconds else
                 "ends by itself after %g s" % seconds)
             time.sleep(1 if terminal else 4)
-        found = called(address)
+        found = called(address, ocr.pid)
         say("seen: %s" % (", ".join(found) or "nothing"))
         return 0 if len(found) == MODELS else 1
     except KeyboardInterrupt:
