@@ -9,11 +9,11 @@ from test_ort import observe
 frame._tests.clear()
 
 
-def observe_llama(threads, late):
+def observe_llama(threads, late, names=("tiny.gguf",)):
     folder = os.path.join(environments.node_modules(), "@node-llama-cpp", "linux-x64", "bins", "linux-x64")
     program = environments.program("llama_c", "-ldl", "-lpthread")
-    model = os.path.join(environments.models(), "tiny.gguf")
-    observe([program, folder, model, "60", str(threads), "wait"], late, runtime="llama.cpp")
+    models = ",".join(os.path.join(environments.models(), name) for name in names)
+    observe([program, folder, models, "60", str(threads), "wait"], late, runtime="llama.cpp")
 
 
 @frame.test
@@ -29,6 +29,11 @@ def llama_three_threads():
 @frame.test
 def llama_late():
     observe_llama(2, late=True)
+
+
+@frame.test
+def llama_two_models_in_one_process():
+    observe_llama(4, late=False, names=("tiny.gguf", "other.gguf"))
 
 
 if __name__ == "__main__":

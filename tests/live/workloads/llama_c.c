@@ -4,7 +4,8 @@
  *
  *   llama_c FOLDER MODEL DECODES THREADS [wait]
  *
- * FOLDER holds libllama*.so and the CPU backends. Each of THREADS threads has a context of its own; it decodes DECODES batches
+ * FOLDER holds libllama*.so and the CPU backends. MODEL may be several paths with commas between: the threads take them in
+ * turn. Each of THREADS threads has a context of its own; it decodes DECODES batches
  * of 1, 2 and 4 sequences in turn, 3 tokens a sequence, then provokes 2 refused batches (an invalid token) and fills the
  * context until one finds no room. The last line of the output is JSON, as that of ort_calls.py; a batch is its tokens.
  */
@@ -55,9 +56,8 @@ static struct {
 } llama;
 
 static int n_decodes;
-static void *model;
-
 struct counts {
+	void *model;
 	int calls, tokens, failures, ignored, rows[CONTEXT + 1];
 	double seconds;
 };
@@ -158,7 +158,7 @@ static void *work(void *arg)
 			params.u32[i] = params.u32[i + 1] = 1;
 			break;
 		}
-	context = llama.init_from_model(model, params);
+	context = llama.init_from_model(counts->model, params);
 	if (!context) {
 		fprintf(stderr, "no context\n");
 		exit(1);
@@ -227,20 +227,36 @@ static void say_and_wait(const char *word, int wait)
 		exit(1);
 }
 
+static void print_counts(const char *path, const struct counts *sum)
+{
+	const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+	int first = 1;
+
+	printf("\"%s\": {\"calls\": %d, \"failures\": %d, \"ignored\": %d, \"tokens\": %d, \"seconds\": %.9f, \"batches\": {", name,
+	       sum->calls, sum->failures, sum->ignored, sum->tokens, sum->seconds);
+	for (int rows = 0; rows <= CONTEXT; rows++)
+		if (sum->rows[rows]) {
+			printf("%s\"%d\": %d", first ? "" : ", ", rows, sum->rows[rows]);
+			first = 0;
+		}
+	printf("}}");
+}
+
 int main(int argc, char **argv)
 {
-	struct counts counts[16], sum = { 0 };
+	static struct counts counts[16], sums[4];
 	pthread_t threads[16];
-	int n_threads, wait;
+	void *models[4];
+	char *paths[4];
+	int n_threads, n_models = 0, wait;
 
 	if (argc < 5) {
-		fprintf(stderr, "usage: llama_c FOLDER MODEL DECODES THREADS [wait]\n");
+		fprintf(stderr, "usage: llama_c FOLDER MODEL[,MODEL...] DECODES THREADS [wait]\n");
 		return 2;
 	}
 	n_decodes = atoi(argv[3]);
 	n_threads = atoi(argv[4]) > 16 ? 16 : atoi(argv[4]);
 	wait = argc > 5;
-	memset(counts, 0, sizeof(counts));
 	open_library(argv[1]);
 	say_and_wait("before-load", wait);
 	llama.backend_init();
@@ -248,36 +264,39 @@ int main(int argc, char **argv)
 		fprintf(stderr, "a missing file was loaded\n");
 		return 1;
 	}
-	model = llama.model_load_from_file(argv[2], llama.model_default_params());
-	if (!model) {
-		fprintf(stderr, "cannot load %s\n", argv[2]);
-		return 1;
+	for (char *path = strtok(argv[2], ","); path && n_models < 4; path = strtok(NULL, ",")) {
+		paths[n_models] = path;
+		models[n_models] = llama.model_load_from_file(path, llama.model_default_params());
+		if (!models[n_models++]) {
+			fprintf(stderr, "cannot load %s\n", path);
+			return 1;
+		}
 	}
 	say_and_wait("loaded", wait);
-	for (int i = 0; i < n_threads; i++)
+	for (int i = 0; i < n_threads; i++) {
+		counts[i].model = models[i % n_models];
 		if (pthread_create(&threads[i], NULL, work, &counts[i]) != 0)
 			return 1;
+	}
 	for (int i = 0; i < n_threads; i++) {
+		struct counts *sum = &sums[i % n_models];
+
 		pthread_join(threads[i], NULL);
-		sum.calls += counts[i].calls;
-		sum.tokens += counts[i].tokens;
-		sum.ignored += counts[i].ignored;
-		sum.seconds += counts[i].seconds;
-		sum.failures += counts[i].failures;
+		sum->calls += counts[i].calls;
+		sum->tokens += counts[i].tokens;
+		sum->ignored += counts[i].ignored;
+		sum->seconds += counts[i].seconds;
+		sum->failures += counts[i].failures;
 		for (int rows = 0; rows <= CONTEXT; rows++)
-			sum.rows[rows] += counts[i].rows[rows];
+			sum->rows[rows] += counts[i].rows[rows];
 	}
 	say_and_wait("done", wait);
-	llama.model_free(model);
-	printf("{\"models\": {\"%s\": {\"calls\": %d, \"failures\": %d, \"ignored\": %d, \"tokens\": %d, \"seconds\": %.9f, "
-	       "\"batches\": {",
-	       strrchr(argv[2], '/') ? strrchr(argv[2], '/') + 1 : argv[2], sum.calls, sum.failures, sum.ignored, sum.tokens,
-	       sum.seconds);
-	for (int rows = 0, first = 1; rows <= CONTEXT; rows++)
-		if (sum.rows[rows]) {
-			printf("%s\"%d\": %d", first ? "" : ", ", rows, sum.rows[rows]);
-			first = 0;
-		}
-	printf("}}}}\n");
+	printf("{\"models\": {");
+	for (int m = 0; m < n_models; m++) {
+		llama.model_free(models[m]);
+		printf("%s", m ? ", " : "");
+		print_counts(paths[m], &sums[m]);
+	}
+	printf("}}\n");
 	return 0;
 }

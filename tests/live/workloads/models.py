@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
 """Small models, written byte by byte: ONNX graphs (protobuf) and a llama in GGUF. No package needed.
 
-models.py FOLDER writes mlp.onnx, small.onnx, wide.onnx, reshape.onnx, broken.onnx and tiny.gguf there.
+models.py FOLDER writes mlp.onnx, small.onnx, wide.onnx, reshape.onnx, broken.onnx, tiny.gguf and other.gguf there.
 """
 import os
 import random
@@ -122,6 +122,7 @@ def write_all(folder):
         "reshape.onnx": reshape("reshape_graph"),
         "broken.onnx": mlp("broken_graph", 16, 1)[:500],
         "tiny.gguf": gguf("tiny random llama"),
+        "other.gguf": gguf("tiny random llama", seed=11),  # the same general.name: only the file tells them apart
     }
     for name, data in files.items():
         path = os.path.join(folder, name)
