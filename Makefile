@@ -135,9 +135,10 @@ fmt:
 	clang-format -i $(C_FILES)
 
 lint:
-	python3 tools/rooms.py
-	clang-format --dry-run -Werror $(C_FILES)
-	cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr --suppress=missingIncludeSystem --suppress=unknownMacro \
+	$(Q)python3 tools/rooms.py
+	$(Q)clang-format --dry-run -Werror $(C_FILES)
+	$(Q)cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr --suppress=missingIncludeSystem \
+		--suppress=unknownMacro --suppress=uninitvar --suppress=uninitStructMember --suppress=ctuuninitvar \
 		--enable=warning,portability -D_GNU_SOURCE -D__x86_64__ -DINFERMETER_VERSION='""' -Iuser -Iinclude user
 
 install: all

@@ -354,7 +354,8 @@ static int overlay_child(void)
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return 77;
 	snprintf(command, sizeof(command),
-		 "set -e; cd %s; mkdir -p lower t; cp '%s' lower/over.so; mount -t tmpfs none t; mkdir t/u1 t/w1 t/u2 t/w2 t/m1 t/m2; "
+		 "set -e; cd %s; mkdir -p lower t; cp '%s' lower/over.so; mount -t tmpfs none t; mkdir t/u1 t/w1 t/u2 "
+		 "t/w2 t/m1 t/m2; "
 		 "mount -t overlay none -o lowerdir=$PWD/lower,upperdir=$PWD/t/u1,workdir=$PWD/t/w1 t/m1; "
 		 "mount -t overlay none -o lowerdir=$PWD/lower,upperdir=$PWD/t/u2,workdir=$PWD/t/w2 t/m2",
 		 folder, library);
@@ -411,9 +412,11 @@ static void losses_are_repaired(void)
 			munmap(at, page);
 	}
 	obey(&victim, 'l');
-	while ((watch.n_maps < 1 || !discover__stats(watch.discover).lost || !discover__stats(watch.discover).rescans) &&
+	while ((watch.n_maps < 1 || !discover__stats(watch.discover).lost ||
+		!discover__stats(watch.discover).rescans) &&
 	       loop__now_ns() < until) {
-		void *at = mmap(NULL, page, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0); /* a record that tells of the loss */
+		void *at = mmap(NULL, page, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd,
+				0); /* a record that tells of the loss */
 
 		munmap(at, page);
 		loop__once(watch.loop, 10);
@@ -453,8 +456,8 @@ static bool make_library(void)
 		return false;
 	snprintf(library, sizeof(library), "%s/a strange\nname.so", folder);
 	snprintf(copy, sizeof(copy), "%s/copy.so", folder);
-	snprintf(command, sizeof(command), "echo 'int discover_live_victim(void) { return 23; }' | cc -shared -fPIC -x c - -o '%s'",
-		 library);
+	snprintf(command, sizeof(command),
+		 "echo 'int discover_live_victim(void) { return 23; }' | cc -shared -fPIC -x c - -o '%s'", library);
 	return system(command) == 0;
 }
 

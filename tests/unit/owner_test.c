@@ -7,7 +7,7 @@
 #include "check.h"
 #include "discover/owner.h"
 
-#define ID "4f1c8a0b2d3e4f5a6b7c8d9e0f1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c"
+#define ID    "4f1c8a0b2d3e4f5a6b7c8d9e0f1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c"
 #define SHORT "4f1c8a0b2d3e"
 
 struct cgroup_case {
@@ -22,13 +22,14 @@ static const struct cgroup_case cases[] = {
 	/* Kubernetes: cgroupfs driver, systemd driver with containerd and cri-o, and containerd's colon form */
 	{ "0::/kubepods/burstable/pod0b6ce0f3-7a1c-4f0e-9d7e-2f5a7f7e9c11/" ID "\n", SHORT,
 	  "0b6ce0f3-7a1c-4f0e-9d7e-2f5a7f7e9c11", "" },
-	{ "0::/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod0b6ce0f3_7a1c_4f0e_9d7e_2f5a7f7e9c11.slice/"
+	{ "0::/kubepods.slice/kubepods-besteffort.slice/"
+	  "kubepods-besteffort-pod0b6ce0f3_7a1c_4f0e_9d7e_2f5a7f7e9c11.slice/"
 	  "cri-containerd-" ID ".scope\n",
 	  SHORT, "0b6ce0f3-7a1c-4f0e-9d7e-2f5a7f7e9c11", "" },
-	{ "0::/kubepods.slice/kubepods-pod0b6ce0f3_7a1c_4f0e_9d7e_2f5a7f7e9c11.slice/crio-" ID ".scope/container\n", SHORT,
-	  "0b6ce0f3-7a1c-4f0e-9d7e-2f5a7f7e9c11", "" },
-	{ "0::/system.slice/containerd.service/kubepods-burstable-pod0b6ce0f3_7a1c_4f0e_9d7e_2f5a7f7e9c11.slice:cri-containerd:" ID
-	  "\n",
+	{ "0::/kubepods.slice/kubepods-pod0b6ce0f3_7a1c_4f0e_9d7e_2f5a7f7e9c11.slice/crio-" ID ".scope/container\n",
+	  SHORT, "0b6ce0f3-7a1c-4f0e-9d7e-2f5a7f7e9c11", "" },
+	{ "0::/system.slice/containerd.service/"
+	  "kubepods-burstable-pod0b6ce0f3_7a1c_4f0e_9d7e_2f5a7f7e9c11.slice:cri-containerd:" ID "\n",
 	  SHORT, "0b6ce0f3-7a1c-4f0e-9d7e-2f5a7f7e9c11", "" },
 	/* kind, k3d: a kubelet with a cgroup root of its own */
 	{ "0::/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-burstable.slice/"

@@ -96,8 +96,8 @@ static void many_lines_over_the_buffer(void)
 	int fd, n = 0, wrong = 0;
 
 	for (int i = 0; i < LINES; i++)
-		length += (size_t)sprintf(text + length, "%x000-%x000 r-xp 00000000 08:01 %d   /lib/number %*d.so\n", i + 1,
-					  i + 2, i + 1, i % 60 + 1, i);
+		length += (size_t)sprintf(text + length, "%x000-%x000 r-xp 00000000 08:01 %d   /lib/number %*d.so\n",
+					  i + 1, i + 2, i + 1, i % 60 + 1, i);
 	fd = text_fd(text, length);
 	procmaps__begin_fd(maps, fd);
 	while (procmaps__next(maps, &entry) == 1) {

@@ -21,7 +21,7 @@
 #include "discover/table.h"
 
 #define RESCAN_MIN_NS (1000ull * 1000 * 1000)
-#define LINGER_NS (50ull * 1000 * 1000)
+#define LINGER_NS     (50ull * 1000 * 1000)
 
 struct discover {
 	struct loop *loop;
@@ -34,8 +34,8 @@ struct discover {
 	struct pid_entry *wanted, *ignored;
 	struct table table;
 	struct loop_source *rescan_timer, *linger_timer;
-	uint64_t round, rounds;		/* round: of the scan at hand */
-	uint64_t last_scan_ns;		/* when the last full scan began */
+	uint64_t round, rounds; /* round: of the scan at hand */
+	uint64_t last_scan_ns;	/* when the last full scan began */
 	struct discover_stats stats;
 };
 
@@ -58,7 +58,7 @@ static bool stale(const struct discover *discover, const struct process *process
 
 static struct module_key key_of(const struct module *module)
 {
-	return (struct module_key){ module->id.dev, module->id.inode, module->generation };
+	return (struct module_key) { module->id.dev, module->id.inode, module->generation };
 }
 
 /* Its first thread ended already, so that the stream may not tell when the last one does: look now and then. */
@@ -251,7 +251,7 @@ static void on_linger_timer(void *context, uint32_t bits)
 	(void)bits;
 	if (!gone)
 		return;
-	HASH_ITER(hh, discover->table.processes, process, next) {
+	HASH_ITER (hh, discover->table.processes, process, next) {
 		struct procstat stat;
 
 		if (!process->lingers)
@@ -311,7 +311,8 @@ static int read_maps(struct discover *discover, struct procmaps *maps, pid_t pid
 	return err < 0 ? err : n;
 }
 
-/* Reads one process's maps. Modules that it does not map any more are unlinked; all interesting ones gone: an exec that we missed. */
+/* Reads one process's maps. Modules that it does not map any more are unlinked; all interesting ones gone: an exec that
+ * we missed. */
 static int scan_process(struct discover *discover, pid_t pid)
 {
 	struct procmaps *maps = discover->maps_busy ? procmaps__new() : discover->maps;
@@ -380,7 +381,7 @@ static void forget_ended(struct discover *discover, const struct procstat *list,
 
 	if (!gone)
 		return;
-	HASH_ITER(hh, discover->table.processes, process, next) {
+	HASH_ITER (hh, discover->table.processes, process, next) {
 		bool alive = false;
 
 		for (size_t i = 0; i < n && !alive; i++)
@@ -438,7 +439,7 @@ int discover__add_pid(struct discover *discover, pid_t pid)
 
 void discover__mark(struct discover *discover, struct module_key key, bool interesting)
 {
-	struct module *module = table__module(&discover->table, (struct file_id){ key.dev, key.inode });
+	struct module *module = table__module(&discover->table, (struct file_id) { key.dev, key.inode });
 	enum verdict before;
 	size_t n_pids;
 	pid_t *pids;
@@ -474,7 +475,7 @@ void discover__drain(struct discover *discover)
 
 int discover__open(struct discover *discover, struct module_key key)
 {
-	struct module *module = table__module(&discover->table, (struct file_id){ key.dev, key.inode });
+	struct module *module = table__module(&discover->table, (struct file_id) { key.dev, key.inode });
 	struct procmaps *maps;
 	struct procmaps_entry entry;
 	int fd = -ENOENT;
@@ -491,7 +492,8 @@ int discover__open(struct discover *discover, struct module_key key)
 			continue;
 		while (fd < 0 && procmaps__next(maps, &entry) == 1)
 			if (entry.permissions & PROCMAPS_EXEC &&
-			    table__module_or_alias(&discover->table, (struct file_id){ entry.dev, entry.inode }) == module)
+			    table__module_or_alias(&discover->table, (struct file_id) { entry.dev, entry.inode }) ==
+				    module)
 				fd = procmaps__open(other ? other : pid, &entry);
 	}
 	procmaps__free(maps);
@@ -521,7 +523,7 @@ struct discover_stats discover__stats(const struct discover *discover)
 	stats.modules = HASH_COUNT(discover->table.modules);
 	stats.processes = HASH_COUNT(discover->table.processes);
 	stats.interesting = 0;
-	HASH_ITER(hh, discover->table.modules, module, next)
+	HASH_ITER (hh, discover->table.modules, module, next)
 		stats.interesting += module->verdict == INTERESTING;
 	return stats;
 }

@@ -21,12 +21,13 @@ struct discover;
  * padding: may be hashed and compared as bytes.
  */
 struct module_key {
-	uint64_t dev;		/* makedev(major, minor) as in sys/sysmacros.h; UINT64_MAX: a file of an overlay, inode is a hash */
+	uint64_t dev; /* makedev(major, minor); UINT64_MAX: a file of an overlay, whose inode is a hash */
 	uint64_t inode;
-	uint64_t generation;	/* tells a file from a later one with the same inode number; 0 where unknown */
+	uint64_t generation; /* tells a file from a later one with the same inode number; 0 where unknown */
 };
 
-/* Any function may be NULL. All are called from the loop, or from discover__start / __mark / __add_pid / __rescan. All may call discover__mark. */
+/* Any function may be NULL. All are called from the loop, or from discover__start, __mark, __add_pid and __rescan, and
+ * all may call discover__mark. */
 struct discover_user {
 	void *context;
 	/* A file is mapped as code for the first time. fd is open for reading and closed after the call: duplicate it to
@@ -43,8 +44,9 @@ struct discover_user {
 };
 
 struct discover_stats {
-	uint64_t modules, interesting, processes;	/* now */
-	uint64_t events, lost, rescans, open_failed;	/* since the start; open_failed: files that were gone before they could be opened */
+	uint64_t modules, interesting, processes; /* now */
+	uint64_t events, lost, rescans;		  /* since the start */
+	uint64_t open_failed;			  /* files that were gone before they could be opened */
 };
 
 /*

@@ -23,19 +23,19 @@
 
 #include "base/log.h"
 
-#define RING_PAGES 16
-#define CPUS_MAX 4096
-#define RECORD_MAX 65536
-#define SELF_RECORD_MAX 8192
+#define RING_PAGES	 16
+#define CPUS_MAX	 4096
+#define RECORD_MAX	 65536
+#define SELF_RECORD_MAX	 8192
 #define ONLINE_PERIOD_NS (10ull * 1000 * 1000 * 1000)
 
 struct ring {
 	struct events *events;
-	int fd;				/* -1: no event */
+	int fd; /* -1: no event */
 	struct loop_source *source;
 	struct perf_event_mmap_page *control;
 	const uint8_t *data;
-	uint64_t tail, head;		/* of the drain that is under way */
+	uint64_t tail, head; /* of the drain that is under way */
 };
 
 /* A ring with less room than this may have refused a record. The kernel tells how many it refused with the next record
@@ -46,11 +46,11 @@ struct events {
 	struct loop *loop;
 	struct events_user user;
 	size_t page;
-	struct ring *rings;		/* by CPU */
+	struct ring *rings; /* by CPU */
 	size_t n_rings;
-	struct ring self;		/* mappings of this process only: events__identify */
+	struct ring self; /* mappings of this process only: events__identify */
 	struct loop_source *online_timer;
-	uint64_t count, time_ns;	/* time_ns: of the record at hand */
+	uint64_t count, time_ns; /* time_ns: of the record at hand */
 	bool draining;
 	/* The record at hand, in one piece and aligned; that of the ring "self" apart, since it is read while another is at hand. */
 	_Alignas(8) uint8_t record[RECORD_MAX + 1], self_record[SELF_RECORD_MAX + 1];
@@ -204,7 +204,7 @@ static bool fill_mapping(const uint8_t *record, size_t length, struct events_map
 	/* With a build id in place of the inode the record says nothing that we can use; we do not ask for them. */
 	if (length < sizeof(*r) || r->header.misc & PERF_RECORD_MISC_MMAP_BUILD_ID)
 		return false;
-	*mapping = (struct events_mapping){
+	*mapping = (struct events_mapping) {
 		.pid = (pid_t)r->pid,
 		.tid = (pid_t)r->tid,
 		.start = r->start,
@@ -235,7 +235,8 @@ static void deliver(struct events *events, size_t length)
 			user->mapped(user->context, &mapping);
 		break;
 	case PERF_RECORD_COMM:
-		if (user->comm_exec && header->misc & PERF_RECORD_MISC_COMM_EXEC && length > sizeof(*comm) && (int)comm->pid > 0)
+		if (user->comm_exec && header->misc & PERF_RECORD_MISC_COMM_EXEC && length > sizeof(*comm) &&
+		    (int)comm->pid > 0)
 			user->comm_exec(user->context, (pid_t)comm->pid, comm->comm);
 		break;
 	case PERF_RECORD_FORK:

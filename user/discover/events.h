@@ -15,10 +15,10 @@ struct events;
 
 struct events_mapping {
 	pid_t pid, tid;			/* tid: open /proc/TID/… by it: the first thread may have ended */
-	uint64_t start, length, offset;	/* offset: of the mapping in the file, bytes */
+	uint64_t start, length, offset; /* offset: of the mapping in the file, bytes */
 	uint64_t dev;			/* makedev(major, minor) of the inode that uprobes see; 0: anonymous */
 	uint64_t inode, generation;
-	const char *path;		/* valid during the call */
+	const char *path; /* valid during the call */
 };
 
 /* Any may be NULL. In the order of time: a cause never comes after its effect. */
@@ -26,9 +26,10 @@ struct events_user {
 	void *context;
 	void (*mapped)(void *context, const struct events_mapping *mapping);
 	void (*comm_exec)(void *context, pid_t pid, const char *comm);
-	void (*forked)(void *context, pid_t pid, pid_t parent);	/* processes, not threads */
-	void (*exited)(void *context, pid_t pid, pid_t tid);	/* any thread; tid == pid: the first one, usually the process */
-	void (*lost)(void *context, uint64_t n);		/* 0: maybe some, how many is told later */
+	void (*forked)(void *context, pid_t pid, pid_t parent); /* processes, not threads */
+	/* any thread; tid == pid: the first one, usually the process */
+	void (*exited)(void *context, pid_t pid, pid_t tid);
+	void (*lost)(void *context, uint64_t n); /* 0: maybe some, how many is told later */
 };
 
 /* Opens the stream of every CPU that is online and adds it to the loop. Returns NULL with errno. The caller frees it. */

@@ -43,7 +43,7 @@ static bool overlay_id(int fd, struct file_id *id)
 	sum = hash(sum, &st.st_size, sizeof(st.st_size));
 	sum = hash(sum, &st.st_ctim.tv_sec, sizeof(st.st_ctim.tv_sec));
 	sum = hash(sum, &st.st_ctim.tv_nsec, sizeof(st.st_ctim.tv_nsec));
-	*id = (struct file_id){ FOUND_OVERLAY_DEV, sum };
+	*id = (struct file_id) { FOUND_OVERLAY_DEV, sum };
 	return true;
 }
 
@@ -95,12 +95,12 @@ int found_file__open(struct events *events, pid_t tid, const struct procmaps_ent
 		close(file->fd); /* another file is mapped there by now */
 		return -ESTALE;
 	}
-	file->id = identified ? (struct file_id){ identity.dev, identity.inode } : mapped;
+	file->id = identified ? (struct file_id) { identity.dev, identity.inode } : mapped;
 	file->generation = identified ? identity.generation : 0;
 	if (overlay_id(file->fd, &file->id)) {
 		file->generation = 0;
 		if (identified)
-			add_name(file, (struct file_id){ identity.dev, identity.inode });
+			add_name(file, (struct file_id) { identity.dev, identity.inode });
 	}
 	add_name(file, mapped);
 	file->elf = pread(file->fd, magic, sizeof(magic), 0) == sizeof(magic) && memcmp(magic, "\177ELF", 4) == 0;

@@ -22,8 +22,8 @@ struct found_file {
 	int fd;
 	bool elf;
 	struct file_id id;
-	uint64_t generation;		/* 0: unknown */
-	struct file_id also[2];		/* other names of the same file, where not equal to id */
+	uint64_t generation;	/* 0: unknown */
+	struct file_id also[2]; /* other names of the same file, where not equal to id */
 	size_t n_also;
 };
 

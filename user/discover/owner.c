@@ -26,7 +26,7 @@
 #include "discover/procmaps.h"
 
 #define CONTAINER_ID_DIGITS 64
-#define CONTAINER_SHORT 12
+#define CONTAINER_SHORT	    12
 
 /* Copies length bytes and NUL; only printable ones: these texts become labels. */
 static void copy_text(char to[OWNER_TEXT_MAX], const char *from, size_t length)
@@ -190,7 +190,8 @@ static void read_name(pid_t pid, const char *file, char name[OWNER_TEXT_MAX])
 		return;
 	length = strcspn(text, "\n");
 	for (size_t i = 0; i < length; i++)
-		if (!islower((unsigned char)text[i]) && !isdigit((unsigned char)text[i]) && text[i] != '-' && text[i] != '.')
+		if (!islower((unsigned char)text[i]) && !isdigit((unsigned char)text[i]) && text[i] != '-' &&
+		    text[i] != '.')
 			return;
 	if (length)
 		copy_text(name, text, length);
@@ -222,7 +223,8 @@ bool owner__parse_option(const char *cmdline, size_t length, const char *option,
 	size_t option_length = strlen(option);
 
 	/* The first argument is the program. */
-	for (const char *at = cmdline + strnlen(cmdline, length) + 1; at < end; at += strnlen(at, (size_t)(end - at)) + 1) {
+	for (const char *at = cmdline + strnlen(cmdline, length) + 1; at < end;
+	     at += strnlen(at, (size_t)(end - at)) + 1) {
 		size_t n = strnlen(at, (size_t)(end - at));
 		const char *found = NULL;
 		size_t found_length;

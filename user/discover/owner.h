@@ -10,11 +10,12 @@
 #define OWNER_TEXT_MAX 64
 
 struct owner {
-	char command[OWNER_TEXT_MAX];	/* comm */
-	char container[OWNER_TEXT_MAX];	/* first 12 digits of the id, as docker and crictl show it; else the name (lxc, nspawn) */
-	char pod[OWNER_TEXT_MAX];	/* the pod's name where it can be read, else its uid */
-	char namespace_[OWNER_TEXT_MAX];/* the pod's namespace where it can be read */
-	char unit[OWNER_TEXT_MAX];	/* systemd service or scope; "" inside a container */
+	char command[OWNER_TEXT_MAX]; /* comm */
+	/* first 12 digits of the id, as docker and crictl show it; else the name (lxc, nspawn) */
+	char container[OWNER_TEXT_MAX];
+	char pod[OWNER_TEXT_MAX];	 /* the pod's name where it can be read, else its uid */
+	char namespace_[OWNER_TEXT_MAX]; /* the pod's namespace where it can be read */
+	char unit[OWNER_TEXT_MAX];	 /* systemd service or scope; "" inside a container */
 };
 
 /* Never fails: what cannot be read stays "". */

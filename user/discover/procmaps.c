@@ -14,9 +14,9 @@
 
 struct procmaps {
 	int fd;
-	bool owned;		/* fd is ours to close */
-	bool ended;		/* read() said end of file */
-	size_t at, filled;	/* unread text: buffer[at .. filled) */
+	bool owned;	   /* fd is ours to close */
+	bool ended;	   /* read() said end of file */
+	size_t at, filled; /* unread text: buffer[at .. filled) */
 	char buffer[BUFFER_BYTES + 1];
 };
 

@@ -14,11 +14,12 @@ enum procmaps_permissions { PROCMAPS_READ = 1, PROCMAPS_WRITE = 2, PROCMAPS_EXEC
 
 struct procmaps_entry {
 	uint64_t start, end, offset;
-	uint64_t dev;		/* makedev(major, minor) */
-	uint64_t inode;		/* 0: no file */
-	unsigned permissions;	/* enum procmaps_permissions */
-	bool deleted;		/* the file has no name any more; path is its last */
-	const char *path;	/* "" for anonymous memory, "[heap]" …; with spaces and newlines as they are; valid until the next call */
+	uint64_t dev;	      /* makedev(major, minor) */
+	uint64_t inode;	      /* 0: no file */
+	unsigned permissions; /* enum procmaps_permissions */
+	bool deleted;	      /* the file has no name any more; path is its last */
+	/* "" for anonymous memory, "[heap]" …; with spaces and newlines as they are; valid until the next call */
+	const char *path;
 };
 
 /* Returns a reader without a process, or NULL with errno. The caller frees it. */

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 /* The kernel's PF_EXITING and PF_KTHREAD, as the flags of the stat line show them. */
-#define EXITING 0x00000004
+#define EXITING	      0x00000004
 #define KERNEL_THREAD 0x00200000
 
 bool procstat__read(pid_t pid, struct procstat *stat)

@@ -9,10 +9,10 @@
 
 struct procstat {
 	pid_t pid, parent;
-	char state;		/* of the first thread: R, S, D, Z … */
+	char state; /* of the first thread: R, S, D, Z … */
 	bool kernel_thread;
-	bool exiting;		/* the first thread is on its way out, or out */
-	uint64_t start_ticks;	/* tells two processes with one number apart */
+	bool exiting;	      /* the first thread is on its way out, or out */
+	uint64_t start_ticks; /* tells two processes with one number apart */
 };
 
 /* Returns false if the process is gone. */

@@ -35,10 +35,10 @@ static void forget_boring(struct table *table)
 	struct module *module, *next_module;
 	struct alias *alias, *next_alias;
 
-	HASH_ITER(hh, table->modules, module, next_module)
+	HASH_ITER (hh, table->modules, module, next_module)
 		if (module->verdict == BORING)
 			table__remove_module(table, module);
-	HASH_ITER(hh, table->aliases, alias, next_alias)
+	HASH_ITER (hh, table->aliases, alias, next_alias)
 		if (!table__module(table, alias->target)) {
 			HASH_DEL(table->aliases, alias);
 			free(alias);
@@ -116,7 +116,7 @@ int table__link(struct table *table, pid_t pid, struct module *module, uint64_t 
 		module->pids = pids;
 		module->max_pids = max;
 	}
-	process->links[process->n_links++] = (struct link){ module, round };
+	process->links[process->n_links++] = (struct link) { module, round };
 	module->pids[module->n_pids++] = pid;
 	return 1;
 no_memory:
@@ -187,11 +187,11 @@ void table__clear(struct table *table)
 	struct module *module, *next_module;
 	struct alias *alias, *next_alias;
 
-	HASH_ITER(hh, table->processes, process, next_process)
+	HASH_ITER (hh, table->processes, process, next_process)
 		table__remove_process(table, process);
-	HASH_ITER(hh, table->modules, module, next_module)
+	HASH_ITER (hh, table->modules, module, next_module)
 		table__remove_module(table, module);
-	HASH_ITER(hh, table->aliases, alias, next_alias) {
+	HASH_ITER (hh, table->aliases, alias, next_alias) {
 		HASH_DEL(table->aliases, alias);
 		free(alias);
 	}
@@ -233,7 +233,7 @@ void pid_set__clear(struct pid_entry **set)
 {
 	struct pid_entry *entry, *next;
 
-	HASH_ITER(hh, *set, entry, next) {
+	HASH_ITER (hh, *set, entry, next) {
 		HASH_DEL(*set, entry);
 		free(entry);
 	}

@@ -25,7 +25,7 @@ struct module {
 	struct file_id id;
 	uint64_t generation;
 	enum verdict verdict;
-	pid_t *pids;			/* processes that map it; none if boring */
+	pid_t *pids; /* processes that map it; none if boring */
 	size_t n_pids, max_pids;
 	UT_hash_handle hh;
 };
@@ -38,13 +38,13 @@ struct alias {
 
 struct link {
 	struct module *module;
-	uint64_t round;			/* of the last scan that saw it */
+	uint64_t round; /* of the last scan that saw it */
 };
 
 struct process {
 	pid_t pid;
-	bool reported;			/* process_maps was called */
-	bool lingers;			/* its first thread ended; look whether others live */
+	bool reported; /* process_maps was called */
+	bool lingers;  /* its first thread ended; look whether others live */
 	uint64_t read_ns, start_ticks;
 	struct link *links;
 	size_t n_links, max_links;

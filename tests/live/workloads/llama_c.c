@@ -19,8 +19,8 @@
 #include <time.h>
 
 #define CONTEXT 256
-#define ROWS 3
-#define CHUNK 200
+#define ROWS	3
+#define CHUNK	200
 
 /* Passed by value in memory: the library reads as much of it as it knows, so that too large does no harm. */
 struct params {
@@ -150,7 +150,8 @@ static void *work(void *arg)
 	void *context;
 	int result;
 
-	params.u32[0] = CONTEXT; /* n_ctx, n_batch, n_ubatch, n_seq_max, some that versions differ in, n_threads, n_threads_batch */
+	/* n_ctx, n_batch, n_ubatch, n_seq_max, some that versions differ in, n_threads, n_threads_batch */
+	params.u32[0] = CONTEXT;
 	params.u32[1] = params.u32[2] = CONTEXT;
 	params.u32[3] = 4;
 	for (int i = 4; i < 10; i++)
@@ -232,8 +233,9 @@ static void print_counts(const char *path, const struct counts *sum)
 	const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
 	int first = 1;
 
-	printf("\"%s\": {\"calls\": %d, \"failures\": %d, \"ignored\": %d, \"tokens\": %d, \"seconds\": %.9f, \"batches\": {", name,
-	       sum->calls, sum->failures, sum->ignored, sum->tokens, sum->seconds);
+	printf("\"%s\": {\"calls\": %d, \"failures\": %d, \"ignored\": %d, \"tokens\": %d, \"seconds\": %.9f, "
+	       "\"batches\": {",
+	       name, sum->calls, sum->failures, sum->ignored, sum->tokens, sum->seconds);
 	for (int rows = 0; rows <= CONTEXT; rows++)
 		if (sum->rows[rows]) {
 			printf("%s\"%d\": %d", first ? "" : ", ", rows, sum->rows[rows]);

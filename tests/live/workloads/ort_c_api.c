@@ -140,8 +140,8 @@ int main(int argc, char **argv)
 		int64_t shape[3] = { 1, 1, width };
 		void *output = NULL;
 
-		check(CALL(CreateTensorWithDataAsOrtValue)(memory, data, (size_t)width * sizeof(float), shape, (size_t)3, 1,
-							   &value),
+		check(CALL(CreateTensorWithDataAsOrtValue)(memory, data, (size_t)width * sizeof(float), shape,
+							   (size_t)3, 1, &value),
 		      "CreateTensor");
 		status = CALL(Run)(session, NULL, inputs, &value, (size_t)1, outputs, (size_t)1, &output);
 		if (!status) {
@@ -157,9 +157,10 @@ int main(int argc, char **argv)
 	CALL(ReleaseSessionOptions)(options);
 	CALL(ReleaseEnv)(env);
 	say_and_wait("done", wait);
-	printf("{\"runtime\": \"%s\", \"models\": {\"%s\": {\"calls\": %d, \"failures\": %d, \"seconds\": %.9f, \"batches\": {",
-	       get_base()->get_version(), strrchr(argv[2], '/') ? strrchr(argv[2], '/') + 1 : argv[2], 2 * calls, n_failed,
-	       seconds);
+	printf("{\"runtime\": \"%s\", \"models\": {\"%s\": {\"calls\": %d, \"failures\": %d, \"seconds\": %.9f, "
+	       "\"batches\": {",
+	       get_base()->get_version(), strrchr(argv[2], '/') ? strrchr(argv[2], '/') + 1 : argv[2], 2 * calls,
+	       n_failed, seconds);
 	for (int i = 0, first = 1; i < 4; i++)
 		if (batches[i]) {
 			printf("%s\"%d\": %lld", first ? "" : ", ", 1 << i, (long long)batches[i]);
