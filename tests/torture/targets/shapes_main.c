@@ -93,7 +93,7 @@ static void load(struct library *library, const char *path)
 	model_init(&library->model, name);
 	for (int shape = 0; shape < SHAPES; shape++) {
 		library->shapes[shape] = (shape_fn *)dlsym(handle, names[shape]);
-		EXPECT(library->shapes[shape]);
+		EXPECT(library->shapes[shape] != NULL);
 	}
 }
 

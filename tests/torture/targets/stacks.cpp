@@ -123,31 +123,42 @@ static void guarded()
 	expect_ok(COROUTINES * CALLS);
 }
 
-/* Every second call of every second coroutine ends by exception, caught on its own stack. */
-static void guarded_thrown()
+static void expect_thrown()
 {
 	int thrown = COROUTINES / 2 * CALLS / 2;
 
-	for (int i = 0; i < COROUTINES; i++)
-		start(&all[i], guarded_stack(MAP_STACK), CALLS, i & 1);
-	run_all();
 	expect_ok(COROUTINES * CALLS - thrown);
 	tally.made += thrown;
 	tally.unwound += thrown;
 }
 
-static void on_one_mapping(char *memory)
+/* Every second call of every second coroutine ends by exception, caught on its own stack. */
+static void guarded_thrown()
 {
 	for (int i = 0; i < COROUTINES; i++)
-		start(&all[i], memory + (size_t)i * STACK_SIZE, CALLS, false);
+		start(&all[i], guarded_stack(MAP_STACK), CALLS, i & 1);
+	run_all();
+	expect_thrown();
+}
+
+static void on_one_mapping(char *memory, bool throws)
+{
+	for (int i = 0; i < COROUTINES; i++)
+		start(&all[i], memory + (size_t)i * STACK_SIZE, CALLS, throws && (i & 1));
 	run_all();
 }
 
-/* Stacks side by side: which of two calls is inside of which cannot be known. None may be lost unsaid. */
+/* Stacks side by side. */
 static void side_by_side()
 {
-	on_one_mapping((char *)malloc(COROUTINES * STACK_SIZE));
+	on_one_mapping((char *)malloc(COROUTINES * STACK_SIZE), false);
 	expect_ok(COROUTINES * CALLS);
+}
+
+static void side_by_side_thrown()
+{
+	on_one_mapping((char *)malloc(COROUTINES * STACK_SIZE), true);
+	expect_thrown();
 }
 
 static void *carved_on_thread(void *)
@@ -162,6 +173,25 @@ static void side_by_side_on_thread()
 
 	pthread_create(&thread, nullptr, carved_on_thread, nullptr);
 	pthread_join(thread, nullptr);
+}
+
+/* The same in one mapping with the main thread's control block, as the allocator makes it in small programs. */
+static void next_to_main_tls()
+{
+	size_t size = COROUTINES * STACK_SIZE;
+	unsigned long own = (unsigned long)pthread_self(), start, end, below = 0;
+	FILE *maps = fopen("/proc/self/maps", "r");
+	char line[512], *memory;
+
+	EXPECT(maps);
+	while (fgets(line, sizeof(line), maps))
+		if (sscanf(line, "%lx-%lx", &start, &end) == 2 && start <= own && own < end)
+			below = start - size;
+	fclose(maps);
+	memory = (char *)mmap((void *)below, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	EXPECT(memory != MAP_FAILED);
+	on_one_mapping(memory, false);
+	expect_ok(COROUTINES * CALLS);
 }
 
 static char *above;
@@ -234,6 +264,8 @@ static const struct {
 	{ "guarded_thrown", guarded_thrown },
 	{ "side_by_side", side_by_side },
 	{ "side_by_side_on_thread", side_by_side_on_thread },
+	{ "side_by_side_thrown", side_by_side_thrown },
+	{ "next_to_main_tls", next_to_main_tls },
 	{ "next_to_own", next_to_own },
 	{ "dropped", dropped },
 	{ "inside_a_call", inside_a_call },
