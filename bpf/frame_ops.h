@@ -48,9 +48,13 @@ static long note_area(struct task_struct *task, struct vm_area_struct *vma, void
 
 enum same_stack { STACK_OTHER, STACK_MAYBE, STACK_SAME };
 
+#define COROUTINE_DEPTH (32 << 10) /* bytes between two calls on a small stack; stacks side by side are further apart */
+
 /*
- * Are two stack pointers on one stack? Surely, if both lie in the mapping of the thread's own stack: the
- * main thread's, or the one that the thread's control block (fsbase) tops, as C libraries lay it out.
+ * Are two stack pointers on one stack? Surely, if both lie in the mapping of the thread's own stack: the main
+ * thread's, or below the thread's control block (fsbase), which tops the stack of every other thread, as C libraries
+ * lay it out. (The main thread's lies in a mapping that can grow together with any other: malloc'd stacks of
+ * coroutines.) Elsewhere one mapping can hold many stacks, and only distance tells.
  */
 SEPARATE int same_stack(__u64 one, __u64 two)
 {
@@ -64,9 +68,11 @@ SEPARATE int same_stack(__u64 one, __u64 two)
 		return STACK_OTHER;
 	if (task->mm)
 		main_stack = task->mm->start_stack;
-	if ((fs >= area.start && fs < area.end) || (main_stack >= area.start && main_stack < area.end))
+	if (main_stack >= area.start && main_stack < area.end)
 		return STACK_SAME;
-	return STACK_MAYBE;
+	if (task->pid != task->tgid && fs >= area.start && fs < area.end && one < fs && two < fs)
+		return STACK_SAME;
+	return (one < two ? two - one : one - two) <= COROUTINE_DEPTH ? STACK_MAYBE : STACK_OTHER;
 }
 
 /* Ends a frame that will see no exit of its own. */
