@@ -54,7 +54,8 @@ int main(int argc, char **argv)
 	step("done");
 	free_(model);
 	name = strrchr(argv[2], '/');
-	printf("{\"models\": {\"%s\": {\"calls\": %d, \"failures\": %d, \"batches\": {", name ? name + 1 : argv[2], calls, failures);
+	printf("{\"models\": {\"%s\": {\"calls\": %d, \"failures\": %d, \"batches\": {", name ? name + 1 : argv[2],
+	       calls, failures);
 	for (int i = 1; i <= ROWS_MAX; i++)
 		if (batches[i])
 			printf("%s\"%d\": %d", comma++ ? ", " : "", i, batches[i]);

@@ -82,7 +82,7 @@ static void check_hook(struct tree *tree, const struct adapter_hook *hook, tree_
 static void try_hook(struct tree *tree, const struct adapter *adapter, const struct adapter_hook *hook,
 		     struct function_query *query)
 {
-	struct compile_report report;
+	struct compile_report report = { 0 };
 	struct hook *code = tree->failed ? NULL : calloc(1, sizeof(*code));
 
 	if (tree->failed)

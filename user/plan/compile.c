@@ -34,7 +34,7 @@ static int compile_output(struct compiler *c, enum hook_value index, int at_fail
 	const struct value *value = c->section->values[index];
 	struct snapshot before = compile__snapshot(c);
 	int end = at_fail >= 0 ? at_fail : compile__label(c), err = 0;
-	struct operand operand;
+	struct operand operand = { 0 };
 
 	c->missing[0] = '\0';
 	c->fail = end;
@@ -71,7 +71,7 @@ static int compile_saves(struct compiler *c)
 {
 	const struct adapter_hook *from = c->from;
 	struct snapshot before = compile__snapshot(c);
-	struct operand operand, flags = { 0 }, bit;
+	struct operand operand = { 0 }, flags = { 0 }, bit = { 0 };
 	int err = 0;
 
 	c->uncertain = 0;

@@ -79,7 +79,7 @@ static int check_end(struct compiler *c, const struct node *at, const struct tex
 static int cxx11_text(struct compiler *c, const struct node *at, int object, struct text *text)
 {
 	int heap = compile__label(c), check = compile__label(c);
-	struct operand scratch;
+	struct operand scratch = { 0 };
 	int err;
 
 	err = load(c, at, &text->pointer, object, 0, EXPR_U64);
@@ -113,7 +113,7 @@ static int cxx11_text(struct compiler *c, const struct node *at, int object, str
 
 static int cow_text(struct compiler *c, const struct node *at, int object, struct text *text)
 {
-	struct operand scratch;
+	struct operand scratch = { 0 };
 	int err;
 
 	err = load(c, at, &text->pointer, object, 0, EXPR_U64);
@@ -260,7 +260,7 @@ static int compare_bytes(struct compiler *c, const struct node *at, int from, in
 static int search(struct compiler *c, const struct node *at, const struct text *text, char wanted, int label)
 {
 	int top = compile__label(c), found = compile__label(c), whole = compile__label(c);
-	struct operand byte, stop, place, one;
+	struct operand byte = { 0 }, stop = { 0 }, place = { 0 }, one = { 0 };
 	int err = compile__take(c, at, &byte);
 
 	if (!err)
