@@ -19,7 +19,9 @@ static const struct table_step steps[] = { { STEP_LEA, 0 }, { STEP_SLOT, 0 }, { 
 static const struct table_step version_steps[] = { { STEP_LEA, 0 }, { STEP_SLOT, 1 } };
 static const struct locator run_slot = { .kind = LOCATE_VTABLE, .name = "7derived", .slot = 2 };
 static const struct locator tail = { .kind = LOCATE_EXPORT, .name = "tail" };
-static const struct locator version = { .kind = LOCATE_TABLE, .name = "get_door", .steps = version_steps, .n_steps = 2 };
+static const struct locator version = {
+	.kind = LOCATE_TABLE, .name = "get_door", .steps = version_steps, .n_steps = 2
+};
 static const struct locator by_string[] = {
 	{ .kind = LOCATE_STRING_REFERENCE, .name = "the helper of the ", .called_by = &run_slot },
 };
@@ -45,7 +47,9 @@ static const struct function_query functions[] = {
 	{ "computed", computed, 1, ENDS_EXITS, NEEDS, 0, false },
 };
 static const struct constant_query constants[] = {
-	{ CONSTANT_VTABLE, "7derived" }, { CONSTANT_ACCESSOR, "accessor" }, { CONSTANT_CXX11_STRINGS, NULL },
+	{ CONSTANT_VTABLE, "7derived" },
+	{ CONSTANT_ACCESSOR, "accessor" },
+	{ CONSTANT_CXX11_STRINGS, NULL },
 	{ CONSTANT_SYMBOL, "_ZTV7derived" },
 };
 static const char *strings[] = { "the helper of the ", "nothing of the kind" };

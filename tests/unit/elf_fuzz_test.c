@@ -65,8 +65,17 @@ static size_t place(const uint8_t *bytes, size_t size)
 
 static void damage(uint8_t *bytes, size_t size, const uint8_t *good)
 {
-	static const uint64_t extremes[] = { 0, 1, 0x7f, 0xff, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff,
-					     0x7fffffffffffffff, 0x8000000000000000, 0xfffffffffffffff8,
+	static const uint64_t extremes[] = { 0,
+					     1,
+					     0x7f,
+					     0xff,
+					     0xffff,
+					     0x7fffffff,
+					     0x80000000,
+					     0xffffffff,
+					     0x7fffffffffffffff,
+					     0x8000000000000000,
+					     0xfffffffffffffff8,
 					     0xffffffffffffffff };
 	int n = 1 + next_random() % 4;
 

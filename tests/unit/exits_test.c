@@ -17,12 +17,48 @@
 #include "hook.h"
 
 static const char *const names[] = {
-	"work", "leaf", "branches", "canary", "loops", "table", "switch_with_work", "tail", "tail_if", "tail_of_two",
-	"tail_indirect", "cold_path", "throws", "passes_through", "cleans", "catches", "catches_and_goes_on",
-	"rethrows", "recursion", "self_loop", "variable_frame", "aligned", "on_stack", "calls_on_stack", "variadic",
-	"calls_variadic", "gives_up", "frees_at_end", "makes_large", "takes_large", "computed", "floats", "uses_floats",
-	"empty_guard", "no_result", "calls_no_result", "calls_virtual", "jumps_out", "_ZN7derived6helperEll",
-	"_ZN7derived3runEll", "_ZN4base5twiceEll", "run_shape",
+	"work",
+	"leaf",
+	"branches",
+	"canary",
+	"loops",
+	"table",
+	"switch_with_work",
+	"tail",
+	"tail_if",
+	"tail_of_two",
+	"tail_indirect",
+	"cold_path",
+	"throws",
+	"passes_through",
+	"cleans",
+	"catches",
+	"catches_and_goes_on",
+	"rethrows",
+	"recursion",
+	"self_loop",
+	"variable_frame",
+	"aligned",
+	"on_stack",
+	"calls_on_stack",
+	"variadic",
+	"calls_variadic",
+	"gives_up",
+	"frees_at_end",
+	"makes_large",
+	"takes_large",
+	"computed",
+	"floats",
+	"uses_floats",
+	"empty_guard",
+	"no_result",
+	"calls_no_result",
+	"calls_virtual",
+	"jumps_out",
+	"_ZN7derived6helperEll",
+	"_ZN7derived3runEll",
+	"_ZN4base5twiceEll",
+	"run_shape",
 };
 
 /* Refused: how many functions may end in a way that exit probes cannot tell (a conditional jump to another function). */
@@ -56,7 +92,7 @@ struct run {
 
 static void read_arguments(const struct user_regs_struct *regs, uint64_t *arguments)
 {
-	const uint64_t in_order[EXPR_ARGS] = { regs->rdi, regs->rsi, regs->rdx, regs->rcx, regs->r8, regs->r9,
+	const uint64_t in_order[EXPR_ARGS] = { regs->rdi, regs->rsi, regs->rdx, regs->rcx, regs->r8,  regs->r9,
 					       regs->rax, regs->rbx, regs->rbp, regs->rsp, regs->r10, regs->r11,
 					       regs->r12, regs->r13, regs->r14, regs->r15 };
 
@@ -78,7 +114,7 @@ static void plant(struct run *run, uint64_t address, enum role role, int functio
 
 	if (run->n_places == PLACES)
 		return;
-	*place = (struct place){ .address = address, .role = role, .function = function, .index = index };
+	*place = (struct place) { .address = address, .role = role, .function = function, .index = index };
 	for (int i = 0; i < run->n_places; i++)
 		if (run->places[i].address == address) {
 			if (role == ON_RETURN && run->places[i].role == ON_RETURN)
@@ -106,8 +142,8 @@ static void plant_all(struct run *run)
 		}
 		for (int i = 0; i < function->n_pads; i++)
 			/* All code of a fixture is in one segment. */
-			plant(run, run->base + function->vaddr + (function->pads[i].offset - function->offset),
-			      ON_PAD, f, i);
+			plant(run, run->base + function->vaddr + (function->pads[i].offset - function->offset), ON_PAD,
+			      f, i);
 	}
 }
 
@@ -134,8 +170,8 @@ static void at_start(struct run *run, const struct place *place, const struct us
 {
 	struct frame *frame = run->n_frames ? &run->frames[run->n_frames - 1] : NULL;
 
-	/* A loop that goes back to the first instruction is no call. */
-	if (frame && frame->function == place->function && frame->sp == regs->rsp)
+	/* A loop that goes back to the first instruction is no call, unless it passed an exit: a call in tail position is one. */
+	if (frame && frame->function == place->function && frame->sp == regs->rsp && !frame->exits)
 		return;
 	if (run->n_frames == FRAMES)
 		return;
@@ -327,9 +363,12 @@ static void run_fixture(const char *name)
 	int status = 0, refused = 0;
 
 	for (int i = 0; i < FUNCTIONS; i++) {
-		locators[i] = (struct locator){ .kind = LOCATE_EXPORT, .name = names[i] };
-		functions[i] = (struct function_query){
-			.name = names[i], .locators = &locators[i], .n_locators = 1, .needs = ALL_ARGUMENTS,
+		locators[i] = (struct locator) { .kind = LOCATE_EXPORT, .name = names[i] };
+		functions[i] = (struct function_query) {
+			.name = names[i],
+			.locators = &locators[i],
+			.n_locators = 1,
+			.needs = ALL_ARGUMENTS,
 		};
 	}
 	query.functions = functions;
@@ -371,8 +410,8 @@ static void run_fixture(const char *name)
 	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	CHECK(refused <= REFUSED);
 	CHECK(run.calls > 2000 && run.exits > 1500 && run.unwound > 100 && run.pads > 100);
-	printf("  %-10s %d calls, %d exits, %d unwound, %d pads; %d functions refused, %d cheap exits, %d results\n", name,
-	       run.calls, run.exits, run.unwound, run.pads, refused, run.cheap, run.results);
+	printf("  %-10s %d calls, %d exits, %d unwound, %d pads; %d functions refused, %d cheap exits, %d results\n",
+	       name, run.calls, run.exits, run.unwound, run.pads, refused, run.cheap, run.results);
 	answer__free(answer);
 	munmap(base, 4096);
 }

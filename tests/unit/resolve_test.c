@@ -15,21 +15,44 @@ static const struct table_step version_steps[] = { { STEP_LEA, 0 }, { STEP_SLOT,
 static const struct locator run_slot = { .kind = LOCATE_VTABLE, .name = "7derived", .slot = 2 };
 static const struct locator tail_itself = { .kind = LOCATE_EXPORT, .name = "tail" };
 
-enum { HELPER_BY_STRING, RUN_BY_SLOT, TABLE_ONE, TABLE_TWO, BY_TAIL, BY_PATTERN, HELPER, RUN_FN, SLOT_ONE, SLOT_TWO, WORK, N };
+enum {
+	HELPER_BY_STRING,
+	RUN_BY_SLOT,
+	TABLE_ONE,
+	TABLE_TWO,
+	BY_TAIL,
+	BY_PATTERN,
+	HELPER,
+	RUN_FN,
+	SLOT_ONE,
+	SLOT_TWO,
+	WORK,
+	N
+};
 
-#define ONE(...) .locators = (const struct locator[]){ { __VA_ARGS__ } }, .n_locators = 1
+#define ONE(...)       .locators = (const struct locator[]) { { __VA_ARGS__ } }, .n_locators = 1
 #define EXPORT(symbol) ONE(.kind = LOCATE_EXPORT, .name = symbol)
 
 static const struct function_query functions[N] = {
 	[HELPER_BY_STRING] = { .name = "helper by string",
-			       ONE(.kind = LOCATE_STRING_REFERENCE, .name = "the helper of the ", .called_by = &run_slot),
-			       .ends = ENDS_EXITS, .needs = ALL_ARGUMENTS },
-	[RUN_BY_SLOT] = { .name = "run by slot", ONE(.kind = LOCATE_VTABLE, .name = "7derived", .slot = 2), .ends = ENDS_EXITS,
+			       ONE(.kind = LOCATE_STRING_REFERENCE, .name = "the helper of the ",
+				   .called_by = &run_slot),
+			       .ends = ENDS_EXITS,
+			       .needs = ALL_ARGUMENTS },
+	[RUN_BY_SLOT] = { .name = "run by slot",
+			  ONE(.kind = LOCATE_VTABLE, .name = "7derived", .slot = 2),
+			  .ends = ENDS_EXITS,
 			  .needs = ALL_ARGUMENTS },
-	[TABLE_ONE] = { .name = "one", ONE(.kind = LOCATE_TABLE, .name = "get_door", .steps = one_steps, .n_steps = 4), .ends = ENDS_RETURN },
-	[TABLE_TWO] = { .name = "two", ONE(.kind = LOCATE_TABLE, .name = "get_door", .steps = two_steps, .n_steps = 4), .ends = ENDS_RETURN },
+	[TABLE_ONE] = { .name = "one",
+			ONE(.kind = LOCATE_TABLE, .name = "get_door", .steps = one_steps, .n_steps = 4),
+			.ends = ENDS_RETURN },
+	[TABLE_TWO] = { .name = "two",
+			ONE(.kind = LOCATE_TABLE, .name = "get_door", .steps = two_steps, .n_steps = 4),
+			.ends = ENDS_RETURN },
 	[BY_TAIL] = { .name = "work by tail", ONE(.kind = LOCATE_TAIL_JUMP, .of = &tail_itself), .ends = ENDS_ENTRY },
-	[BY_PATTERN] = { .name = "run by pattern", ONE(.kind = LOCATE_PATTERN, .name = "derived::run(*)"), .ends = ENDS_ENTRY },
+	[BY_PATTERN] = { .name = "run by pattern",
+			 ONE(.kind = LOCATE_PATTERN, .name = "derived::run(*)"),
+			 .ends = ENDS_ENTRY },
 	[HELPER] = { .name = "helper", EXPORT("_ZN7derived6helperEll"), .ends = ENDS_ENTRY },
 	[RUN_FN] = { .name = "run", EXPORT("_ZN7derived3runEll"), .ends = ENDS_ENTRY },
 	[SLOT_ONE] = { .name = "slot_one", EXPORT("slot_one"), .ends = ENDS_ENTRY },
@@ -38,12 +61,18 @@ static const struct function_query functions[N] = {
 };
 
 static const struct constant_query constants[] = {
-	{ CONSTANT_VTABLE, "7derived" }, { CONSTANT_ACCESSOR, "accessor" }, { CONSTANT_CXX11_STRINGS, NULL },
-	{ CONSTANT_SYMBOL, "_ZTV7derived" }, { CONSTANT_SYMBOL, "nothing_of_the_kind" },
+	{ CONSTANT_VTABLE, "7derived" },
+	{ CONSTANT_ACCESSOR, "accessor" },
+	{ CONSTANT_CXX11_STRINGS, NULL },
+	{ CONSTANT_SYMBOL, "_ZTV7derived" },
+	{ CONSTANT_SYMBOL, "nothing_of_the_kind" },
 };
 
 static const struct locator version = {
-	.kind = LOCATE_TABLE, .name = "get_door", .steps = version_steps, .n_steps = 2,
+	.kind = LOCATE_TABLE,
+	.name = "get_door",
+	.steps = version_steps,
+	.n_steps = 2,
 };
 
 static const struct module_query query = {
@@ -142,19 +171,19 @@ static void conditions(void)
 	const char *there[] = { "get_door", "run_shape" }, *half[] = { "get_door", "no_such_export" };
 	const char *strings[] = { "the helper of the", "7derived" }, *no_string[] = { "the helper of nobody" };
 
-	CHECK(matches("gcc-O2.so", (struct match_alternative){ .exports = there, .n_exports = 2 }));
-	CHECK(matches("gcc-hash.so", (struct match_alternative){ .exports = there, .n_exports = 2 }));
-	CHECK(!matches("gcc-O2.so", (struct match_alternative){ .exports = half, .n_exports = 2 }));
-	CHECK(!matches("gcc-O2.so", (struct match_alternative){ .absent_exports = half, .n_absent_exports = 2 }));
-	CHECK(matches("gcc-O2.so", (struct match_alternative){ .absent_exports = half + 1, .n_absent_exports = 1 }));
-	CHECK(matches("gcc-O2.so", (struct match_alternative){ .strings = strings, .n_strings = 2 }));
-	CHECK(matches("gcc-hash.so", (struct match_alternative){ .strings = strings, .n_strings = 2 }));
-	CHECK(matches("static.stripped", (struct match_alternative){ .strings = strings, .n_strings = 2 }));
-	CHECK(!matches("gcc-O2.so", (struct match_alternative){ .strings = no_string, .n_strings = 1 }));
-	CHECK(matches("gcc-O2.so", (struct match_alternative){ .soname = "gcc-O2.*" }));
-	CHECK(!matches("gcc-O2.so", (struct match_alternative){ .soname = "libother.so*" }));
-	CHECK(matches("static", (struct match_alternative){ .exports = there, .n_exports = 2 }));
-	CHECK(!matches("static.stripped", (struct match_alternative){ .exports = there, .n_exports = 2 }));
+	CHECK(matches("gcc-O2.so", (struct match_alternative) { .exports = there, .n_exports = 2 }));
+	CHECK(matches("gcc-hash.so", (struct match_alternative) { .exports = there, .n_exports = 2 }));
+	CHECK(!matches("gcc-O2.so", (struct match_alternative) { .exports = half, .n_exports = 2 }));
+	CHECK(!matches("gcc-O2.so", (struct match_alternative) { .absent_exports = half, .n_absent_exports = 2 }));
+	CHECK(matches("gcc-O2.so", (struct match_alternative) { .absent_exports = half + 1, .n_absent_exports = 1 }));
+	CHECK(matches("gcc-O2.so", (struct match_alternative) { .strings = strings, .n_strings = 2 }));
+	CHECK(matches("gcc-hash.so", (struct match_alternative) { .strings = strings, .n_strings = 2 }));
+	CHECK(matches("static.stripped", (struct match_alternative) { .strings = strings, .n_strings = 2 }));
+	CHECK(!matches("gcc-O2.so", (struct match_alternative) { .strings = no_string, .n_strings = 1 }));
+	CHECK(matches("gcc-O2.so", (struct match_alternative) { .soname = "gcc-O2.*" }));
+	CHECK(!matches("gcc-O2.so", (struct match_alternative) { .soname = "libother.so*" }));
+	CHECK(matches("static", (struct match_alternative) { .exports = there, .n_exports = 2 }));
+	CHECK(!matches("static.stripped", (struct match_alternative) { .exports = there, .n_exports = 2 }));
 }
 
 /* What cannot be found is said so that somebody can do something about it. */
@@ -163,19 +192,22 @@ static void refusals(void)
 	static const struct locator tail_of_leaf = { .kind = LOCATE_EXPORT, .name = "leaf" };
 	static const struct locator wrong_caller = { .kind = LOCATE_EXPORT, .name = "leaf" };
 	const struct function_query asked[] = {
-		{ .name = "none", ONE(.kind = LOCATE_STRING_REFERENCE, .name = "no such string here"), .ends = ENDS_ENTRY },
+		{ .name = "none",
+		  ONE(.kind = LOCATE_STRING_REFERENCE, .name = "no such string here"),
+		  .ends = ENDS_ENTRY },
 		{ .name = "many", ONE(.kind = LOCATE_STRING_REFERENCE, .name = "%ld"), .ends = ENDS_ENTRY },
 		{ .name = "slot", ONE(.kind = LOCATE_VTABLE, .name = "7derived", .slot = 4000), .ends = ENDS_ENTRY },
 		{ .name = "class", ONE(.kind = LOCATE_VTABLE, .name = "7missing", .slot = 0), .ends = ENDS_ENTRY },
 		{ .name = "tail", ONE(.kind = LOCATE_TAIL_JUMP, .of = &tail_of_leaf), .ends = ENDS_ENTRY },
-		{ .name = "caller", ONE(.kind = LOCATE_STRING_REFERENCE, .name = "the helper of the ", .called_by = &wrong_caller),
+		{ .name = "caller",
+		  ONE(.kind = LOCATE_STRING_REFERENCE, .name = "the helper of the ", .called_by = &wrong_caller),
 		  .ends = ENDS_ENTRY },
 		{ .name = "pattern", ONE(.kind = LOCATE_PATTERN, .name = "derived::nothing(*)"), .ends = ENDS_ENTRY },
 		{ .name = "patterns", ONE(.kind = LOCATE_PATTERN, .name = "derived::*"), .ends = ENDS_ENTRY },
 	};
-	static const char *const why[] = { "no string", "functions refer to", "holds no function", "no class with",
-					   "does not end in a jump", "no call to it", "no symbol matches",
-					   "several functions match" };
+	static const char *const why[] = { "no string",		"functions refer to",	  "holds no function",
+					   "no class with",	"does not end in a jump", "no call to it",
+					   "no symbol matches", "several functions match" };
 	struct module_query all = { "x", &always, 1, asked, COUNT(asked), NULL, 0, NULL };
 	struct answer *answer = fixture__ask(fixture__path("gcc-O2.so"), &all);
 
@@ -227,13 +259,20 @@ static const char *real_file(const char *variable, const char *name)
 
 static void onnxruntime_module(void)
 {
-	static const struct locator slot_two = { .kind = LOCATE_VTABLE, .name = "N11onnxruntime16InferenceSessionE", .slot = 2 };
+	static const struct locator slot_two = { .kind = LOCATE_VTABLE,
+						 .name = "N11onnxruntime16InferenceSessionE",
+						 .slot = 2 };
 	const struct function_query asked[] = {
 		{ .name = "run",
-		  ONE(.kind = LOCATE_STRING_REFERENCE, .name = "Running with tag: ", .called_by = &slot_two), .ends = ENDS_EXITS,
+		  ONE(.kind = LOCATE_STRING_REFERENCE, .name = "Running with tag: ", .called_by = &slot_two),
+		  .ends = ENDS_EXITS,
 		  .needs = ALL_ARGUMENTS },
-		{ .name = "free", ONE(.kind = LOCATE_VTABLE, .name = "N11onnxruntime16InferenceSessionE", .slot = 0), .ends = ENDS_ENTRY },
-		{ .name = "load", ONE(.kind = LOCATE_STRING_REFERENCE, .name = "Initializing session."), .ends = ENDS_EXITS },
+		{ .name = "free",
+		  ONE(.kind = LOCATE_VTABLE, .name = "N11onnxruntime16InferenceSessionE", .slot = 0),
+		  .ends = ENDS_ENTRY },
+		{ .name = "load",
+		  ONE(.kind = LOCATE_STRING_REFERENCE, .name = "Initializing session."),
+		  .ends = ENDS_EXITS },
 	};
 	static const char *strings[] = { "Running with tag: ", "N11onnxruntime16InferenceSessionE" };
 	static const struct match_alternative core = { .strings = strings, .n_strings = 2 };
@@ -263,10 +302,19 @@ static void llama_library(void)
 	static const char *exports[] = { "llama_decode", "llama_free" };
 	static const struct match_alternative library = { .exports = exports, .n_exports = 2 };
 	const struct function_query asked[] = {
-		{ .name = "decode", EXPORT("llama_decode"), .ends = ENDS_EXITS, .needs = 1u << EXPR_DI | 1u << EXPR_SP, .exit_needs = 1u << EXPR_AX },
-		{ .name = "inner", ONE(.kind = LOCATE_PATTERN, .name = "llama_context::decode(llama_batch*)"), .ends = ENDS_EXITS,
+		{ .name = "decode",
+		  EXPORT("llama_decode"),
+		  .ends = ENDS_EXITS,
+		  .needs = 1u << EXPR_DI | 1u << EXPR_SP,
+		  .exit_needs = 1u << EXPR_AX },
+		{ .name = "inner",
+		  ONE(.kind = LOCATE_PATTERN, .name = "llama_context::decode(llama_batch*)"),
+		  .ends = ENDS_EXITS,
 		  .needs = 1u << EXPR_DI | 1u << EXPR_SI },
-		{ .name = "seq_rm", EXPORT("llama_memory_seq_rm"), .ends = ENDS_ENTRY, .needs = 1u << EXPR_DI | 1u << EXPR_SI },
+		{ .name = "seq_rm",
+		  EXPORT("llama_memory_seq_rm"),
+		  .ends = ENDS_ENTRY,
+		  .needs = 1u << EXPR_DI | 1u << EXPR_SI },
 	};
 	const struct module_query all = { "llama.cpp", &library, 1, asked, COUNT(asked), NULL, 0, NULL };
 	const char *path = real_file("INFERMETER_LLAMA_LIBRARY", "libllama.so");

@@ -228,7 +228,7 @@ static void disk_keeps(void)
 	CHECK_INT(count_files(deep), 1); /* what failed is not kept */
 
 	resolver = resolver__new(loop, queries, 1, deep);
-	got = (struct got){ 0 };
+	got = (struct got) { 0 };
 	ask(resolver, fixture__path("gcc-O2.so"), &got);
 	CHECK_INT(got.n, 1); /* at once */
 	CHECK(got.n == 1 && got.last->matches[0].functions[0].exits_complete);
@@ -238,7 +238,7 @@ static void disk_keeps(void)
 	/* Other queries never read these answers. */
 	changed.runtime = "other";
 	resolver = resolver__new(loop, &changed, 1, deep);
-	got = (struct got){ 0 };
+	got = (struct got) { 0 };
 	ask(resolver, fixture__path("gcc-O2.so"), &got);
 	CHECK_INT(got.n, 0);
 	wait_all(loop, resolver);
@@ -249,7 +249,7 @@ static void disk_keeps(void)
 	snprintf(command, sizeof(command), "for f in %s/*; do truncate -s -3 $f; done", deep);
 	CHECK_INT(system(command), 0);
 	resolver = resolver__new(loop, queries, 1, deep);
-	got = (struct got){ 0 };
+	got = (struct got) { 0 };
 	ask(resolver, fixture__path("gcc-O2.so"), &got);
 	CHECK_INT(got.n, 0);
 	wait_all(loop, resolver);
@@ -259,7 +259,7 @@ static void disk_keeps(void)
 	/* A folder that others may write to is not believed. */
 	chmod(deep, 0777);
 	resolver = resolver__new(loop, queries, 1, deep);
-	got = (struct got){ 0 };
+	got = (struct got) { 0 };
 	ask(resolver, fixture__path("gcc-O2.so"), &got);
 	CHECK_INT(got.n, 0);
 	wait_all(loop, resolver);
@@ -282,7 +282,8 @@ static void build_ids(void)
 	ask(resolver, path, &got[0]);
 	ask(resolver, fixture__path("gcc-O2.so"), &got[1]);
 	wait_all(loop, resolver);
-	snprintf(command, sizeof(command), "cp %s %s/none && cp %s %s/some", path, folder, fixture__path("gcc-O2.so"), folder);
+	snprintf(command, sizeof(command), "cp %s %s/none && cp %s %s/some", path, folder, fixture__path("gcc-O2.so"),
+		 folder);
 	CHECK_INT(system(command), 0);
 	snprintf(copy, sizeof(copy), "%s/none", folder);
 	ask(resolver, copy, &got[2]);

@@ -124,8 +124,7 @@ static void function(struct codec *codec, struct answer_function *function)
 		pad(codec, &function->pads[i]);
 }
 
-static void match(struct codec *codec, struct answer_match *match, const struct module_query *queries,
-		  size_t n_queries)
+static void match(struct codec *codec, struct answer_match *match, const struct module_query *queries, size_t n_queries)
 {
 	const struct module_query *query;
 
@@ -295,7 +294,8 @@ struct queries_hash codec__hash(const struct module_query *queries, size_t n_que
 			mix_texts(&hash, a->absent_exports, a->n_absent_exports);
 		}
 		mix_number(&hash, query->n_functions);
-		for (const struct function_query *f = query->functions; f < query->functions + query->n_functions; f++) {
+		for (const struct function_query *f = query->functions; f < query->functions + query->n_functions;
+		     f++) {
 			mix_text(&hash, f->name);
 			mix_number(&hash, f->n_locators);
 			for (size_t i = 0; i < f->n_locators; i++)
@@ -305,7 +305,8 @@ struct queries_hash codec__hash(const struct module_query *queries, size_t n_que
 			mix_number(&hash, f->exit_needs);
 		}
 		mix_number(&hash, query->n_constants);
-		for (const struct constant_query *c = query->constants; c < query->constants + query->n_constants; c++) {
+		for (const struct constant_query *c = query->constants; c < query->constants + query->n_constants;
+		     c++) {
 			mix_number(&hash, c->kind);
 			mix_text(&hash, c->name);
 		}

@@ -9,9 +9,9 @@
 #include "resolve/reloc.h"
 #include "resolve/split.h"
 
-#define NODES_MAX (1 << 18)
-#define PADS_MAX 4096
-#define TABLE_MAX 8192
+#define NODES_MAX      (1 << 18)
+#define PADS_MAX       4096
+#define TABLE_MAX      8192
 #define DISPATCH_REACH 16 /* instructions between the load from a jump table and its jump */
 
 __attribute__((format(printf, 2, 3))) static int refuse(struct body *body, const char *format, ...)
@@ -88,7 +88,7 @@ static int add_part(struct body *body, const struct fde *fde, bool has_fde)
 		return refuse(body, "it is split into more than %d parts", BODY_PARTS_MAX);
 	if (end < at || !elf_file__at(body->elf, at, fde->size))
 		return refuse(body, "its code at %#llx is not in the file", (unsigned long long)at);
-	*part = (struct body_part){ .fde = *fde, .has_fde = has_fde, .first = body->n_nodes };
+	*part = (struct body_part) { .fde = *fde, .has_fde = has_fde, .first = body->n_nodes };
 	for (; at < end; part->n++) {
 		struct body_node *node;
 
@@ -133,6 +133,24 @@ static int follow_out(struct body *body, int32_t index)
 		      (unsigned long long)code.vaddr, (unsigned long long)code.target);
 }
 
+/*
+ * A jump to the first instruction with the frame gone is the function calling itself in tail position: its entry site is passed
+ * again, so this call must end.
+ */
+static void mark_self_calls(struct body *body)
+{
+	for (int32_t i = 0; i < body->n_nodes; i++) {
+		struct body_node *node = &body->nodes[i];
+		int32_t offset;
+
+		if ((node->code.kind != CODE_JMP && node->code.kind != CODE_JCC) || node->code.target != body->start ||
+		    body__frame(body, node->code.vaddr, &offset) != SITE_FRAME_SP || offset != 0)
+			continue;
+		node->leaves = node->code.kind == CODE_JMP ? LEAVE_TAIL : LEAVE_TAIL_IF;
+		node->branch = -1;
+	}
+}
+
 /* Each part that is added may hold jumps to further ones: the loop meets them since their nodes come last. */
 static int find_parts(struct body *body)
 {
@@ -161,7 +179,7 @@ static bool note_landing(void *context, const struct landing *landing)
 		if (body->n_pads == PADS_MAX ||
 		    !grow((void **)&body->pads, &body->pads_room, body->n_pads, sizeof(*body->pads)))
 			return refuse(body, "it has more than %d landing pads", PADS_MAX) == 0;
-		body->pads[body->n_pads++] = (struct body_pad){ .vaddr = landing->pad, .node = -1 };
+		body->pads[body->n_pads++] = (struct body_pad) { .vaddr = landing->pad, .node = -1 };
 	}
 	body->pads[i].catches |= landing->catches;
 	if (part_of(body, landing->pad) < 0 && unwind__find(body->elf, landing->pad, &fde))
@@ -378,6 +396,7 @@ int body__read(struct body *body, const struct elf_file *elf, uint64_t start, ui
 		return -1;
 	find_tables(body);
 	link_nodes(body, noreturn);
+	mark_self_calls(body);
 	return 0;
 }
 

@@ -16,45 +16,46 @@
 enum body_leave {
 	LEAVE_NOT,
 	LEAVE_RETURN,
-	LEAVE_TAIL,	/* jumps to another function, always */
-	LEAVE_TAIL_IF,	/* a conditional jump to another function */
+	LEAVE_TAIL,    /* jumps to another function, always */
+	LEAVE_TAIL_IF, /* a conditional jump to another function */
 };
 
 struct body_node {
 	struct code code;
-	int32_t next, branch, landing; /* indices of nodes that may follow, -1: none; landing: where an exception of this call goes on */
+	int32_t next, branch,
+		landing; /* indices of nodes that may follow, -1: none; landing: where an exception of this call goes on */
 	uint8_t part;
-	uint8_t leaves;		/* enum body_leave */
-	bool targeted;		/* a branch, a table or an exception arrives here */
-	bool by_table;		/* an indirect jump to any of body.tables */
-	bool never_returns;	/* a call without a way back */
-	bool trivial;		/* a call that only frees memory */
+	uint8_t leaves;	    /* enum body_leave */
+	bool targeted;	    /* a branch, a table or an exception arrives here */
+	bool by_table;	    /* an indirect jump to any of body.tables */
+	bool never_returns; /* a call without a way back */
+	bool trivial;	    /* a call that only frees memory */
 };
 
 struct body_part {
-	struct fde fde;		/* size is what matters where the file has no FDE; then lsda and instructions are empty */
+	struct fde fde; /* size is what matters where the file has no FDE; then lsda and instructions are empty */
 	bool has_fde;
-	int32_t first, n;	/* its nodes */
+	int32_t first, n; /* its nodes */
 };
 
 struct body_pad {
 	uint64_t vaddr;
-	int32_t node;		/* -1: outside of the code that we know */
+	int32_t node; /* -1: outside of the code that we know */
 	bool catches;
 };
 
 struct body {
 	const struct elf_file *elf;
-	uint64_t start, size;	/* of the part that has the entry */
+	uint64_t start, size; /* of the part that has the entry */
 	struct body_part parts[BODY_PARTS_MAX];
 	int n_parts;
 	struct body_node *nodes;
 	int32_t n_nodes, room;
 	struct body_pad *pads;
 	int n_pads, pads_room;
-	int32_t *tables;	/* nodes that jump tables name */
+	int32_t *tables; /* nodes that jump tables name */
 	int n_tables, tables_room;
-	bool unknown_jump;	/* an indirect jump that may arrive anywhere */
+	bool unknown_jump; /* an indirect jump that may arrive anywhere */
 	char why[ANSWER_TEXT_MAX];
 };
 

@@ -16,7 +16,8 @@ bool by_name__export(struct module *module, const struct locator *locator, struc
 
 	if (!locator->name || !symbol__find(&module->elf, locator->name, &symbol))
 		return found__not(found, "%s is not exported%s", locator->name ? locator->name : "(no name)",
-				  module->elf.symtab.data ? " and no other symbol" : ", and the file is stripped of others");
+				  module->elf.symtab.data ? " and no other symbol"
+							  : ", and the file is stripped of others");
 	if (symbol.type == STT_GNU_IFUNC)
 		return found__not(found, "%s is chosen at load time (ifunc): probe its variants", locator->name);
 	found->vaddr = symbol.vaddr;
@@ -46,8 +47,9 @@ static void longest_word(const char *text, char *word, size_t size)
 			n++;
 		/* Only what the mangled form is sure to hold as it stands: identifiers, neither operators nor built-in types. */
 		if (n > best && n < size && !isdigit((unsigned char)*text) && strncmp(text, "operator", 8) != 0 &&
-		    strncmp(text, "unsigned", 8) != 0 && strncmp(text, "basic_", 6) != 0 && strncmp(text, "allocator", 9) != 0 &&
-		    strncmp(text, "string", 6) != 0 && strncmp(text, "const", 5) != 0) {
+		    strncmp(text, "unsigned", 8) != 0 && strncmp(text, "basic_", 6) != 0 &&
+		    strncmp(text, "allocator", 9) != 0 && strncmp(text, "string", 6) != 0 &&
+		    strncmp(text, "const", 5) != 0) {
 			memcpy(word, text, n);
 			word[n] = 0;
 			best = n;

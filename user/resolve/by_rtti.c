@@ -55,8 +55,8 @@ static bool note_vtable(void *context, uint64_t slot, uint64_t value)
 	    (!places->elf->fixed && reloc__value(places->elf, slot - 8, &top)) ||
 	    reloc__symbol(places->elf, slot - 8) != NULL)
 		return true;
-	if (!reloc__value(places->elf, slot + 8, &function) ? !reloc__symbol(places->elf, slot + 8) :
-							      !elf_file__is_code(places->elf, function))
+	if (!reloc__value(places->elf, slot + 8, &function) ? !reloc__symbol(places->elf, slot + 8)
+							    : !elf_file__is_code(places->elf, function))
 		return true;
 	places->vaddr[places->n++] = slot + 8;
 	return places->n < PLACES_MAX;
@@ -77,10 +77,10 @@ bool by_rtti__vptr(struct module *module, const char *name, uint64_t *vptr, char
 		return true;
 	}
 	snprintf(why, ANSWER_TEXT_MAX,
-		 !names.n  ? "the file has no class with the RTTI name %.90s" :
-		 !types.n  ? "the RTTI name %.90s has no typeinfo" :
-		 !tables.n ? "the class %.90s has no vtable here" :
-			     "the class %.90s has several vtables",
+		 !names.n    ? "the file has no class with the RTTI name %.90s"
+		 : !types.n  ? "the RTTI name %.90s has no typeinfo"
+		 : !tables.n ? "the class %.90s has no vtable here"
+			     : "the class %.90s has several vtables",
 		 name);
 	return false;
 }

@@ -9,7 +9,7 @@
 #include "resolve/reloc.h"
 #include "resolve/strings.h"
 
-#define PLACES_MAX 64	 /* of one string */
+#define PLACES_MAX    64 /* of one string */
 #define FUNCTIONS_MAX 16 /* that refer to it */
 
 struct places {
@@ -77,17 +77,20 @@ bool by_string__find(struct module *module, const struct locator *locator, struc
 		return found__not(found, "the file has no string \"%.100s\"", locator->name);
 	code__find_references(&module->elf, places.vaddr, places.n, note_referrer, &referrers);
 	if (!referrers.n)
-		return found__not(found,
-				  referrers.outside ? "\"%.80s\" is referred to, but from outside any function of the unwind table" :
-						      "no code refers to the string \"%.100s\"",
-				  locator->name);
+		return found__not(
+			found,
+			referrers.outside
+				? "\"%.80s\" is referred to, but from outside any function of the unwind table"
+				: "no code refers to the string \"%.100s\"",
+			locator->name);
 	seen = referrers.n;
 	if (seen > 1 && locator->called_by)
 		keep_called(module, locator->called_by, &referrers);
 	if (referrers.n != 1)
 		return found__not(found, "%d functions refer to \"%.80s\"%s", seen, locator->name,
-				  referrers.n == 0 ? ", none is called by the one given" :
-				  locator->called_by ? ", and several are called by the one given" : "");
+				  referrers.n == 0     ? ", none is called by the one given"
+				  : locator->called_by ? ", and several are called by the one given"
+						       : "");
 	found->vaddr = referrers.start[0];
 	snprintf(found->text, sizeof(found->text), "refers to \"%.120s\"", locator->name);
 	return true;

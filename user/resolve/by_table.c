@@ -57,8 +57,8 @@ bool by_table__find(struct module *module, const struct locator *locator, struct
 		case STEP_LEA:
 			at = table_of(elf, at, i + 1 < locator->n_steps && next->kind == STEP_SLOT ? next->slot : 0);
 			if (!at)
-				return found__not(found, "step %zu from %.80s: no reference to a table of functions", i + 1,
-						  locator->name);
+				return found__not(found, "step %zu from %.80s: no reference to a table of functions",
+						  i + 1, locator->name);
 			break;
 		case STEP_SLOT:
 			if (!reloc__value(elf, at + step->slot * 8ull, &at))

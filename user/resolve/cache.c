@@ -15,9 +15,9 @@
 #include "resolve/codec.h"
 #include "resolve/resolver.h"
 
-#define SUFFIX ".answer"
-#define STALE_SECONDS (7 * 24 * 3600) /* answers of other builds are swept after so long */
-#define MAGIC 0x31776e614d49ull	      /* "IManw1" */
+#define SUFFIX	      ".answer"
+#define STALE_SECONDS (7 * 24 * 3600)	/* answers of other builds are swept after so long */
+#define MAGIC	      0x31776e614d49ull /* "IManw1" */
 
 /* A file as stat tells it. */
 struct identity {
@@ -317,8 +317,7 @@ static void store(const struct cache *cache, const struct identity *identity, co
 	snprintf(part, sizeof(part), "%s.%d", name, (int)getpid());
 	fd = openat(cache->folder, part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd >= 0) {
-		whole = write(fd, &header, sizeof(header)) == sizeof(header) &&
-			write(fd, data, size) == (ssize_t)size;
+		whole = write(fd, &header, sizeof(header)) == sizeof(header) && write(fd, data, size) == (ssize_t)size;
 		if (close(fd) < 0 || !whole || renameat(cache->folder, part, cache->folder, name) < 0)
 			unlinkat(cache->folder, part, 0);
 	}

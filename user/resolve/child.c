@@ -16,6 +16,8 @@
 #include "resolve/resolver.h"
 #include "resolve/sandbox.h"
 
+#define NO_SANDBOX 2 /* exit code */
+
 /* What goes to the child, with the file's descriptor; what comes back, followed by size bytes. */
 struct request {
 	uint32_t kind;
@@ -52,7 +54,10 @@ static int receive_request(int socket, struct request *request, int *fd)
 	} control;
 	struct iovec vector = { .iov_base = request, .iov_len = sizeof(*request) };
 	struct msghdr message = {
-		.msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control),
+		.msg_iov = &vector,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
 	};
 	struct cmsghdr *header;
 	ssize_t got;
@@ -122,9 +127,8 @@ static void serve(int socket, const struct module_query *queries, size_t n_queri
 		uint8_t *data = NULL;
 		size_t size = 0;
 
-		if ((request.kind == CHILD_IDENTIFY ?
-			     identify(fd, request.name, &data, &size) :
-			     resolve(fd, request.name, queries, n_queries, &data, &size)) < 0)
+		if ((request.kind == CHILD_IDENTIFY ? identify(fd, request.name, &data, &size)
+						    : resolve(fd, request.name, queries, n_queries, &data, &size)) < 0)
 			return;
 		close(fd);
 		reply.size = size;
@@ -172,6 +176,8 @@ static void crashed(struct child *child)
 	if (status != -1 && WIFSIGNALED(status))
 		snprintf(text, sizeof(text), "reading it crashed (%s)%s", strsignal(WTERMSIG(status)),
 			 WTERMSIG(status) == SIGBUS ? ": was it cut short meanwhile?" : "");
+	else if (status != -1 && WIFEXITED(status) && WEXITSTATUS(status) == NO_SANDBOX)
+		snprintf(text, sizeof(text), "the kernel gives no sandbox to read it in (seccomp, close_range)");
 	else
 		snprintf(text, sizeof(text), "reading it failed, the reader left without an answer");
 	child->size = 0;
@@ -202,9 +208,8 @@ static void on_readable(void *context, uint32_t events)
 	ssize_t got;
 
 	(void)events;
-	got = make_room(child) ?
-		      recv(child->socket, child->data + child->size, child->room - child->size, MSG_DONTWAIT) :
-		      0;
+	got = make_room(child) ? recv(child->socket, child->data + child->size, child->room - child->size, MSG_DONTWAIT)
+			       : 0;
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (got <= 0) {
@@ -262,8 +267,9 @@ static int start_process(struct child *child)
 		goto cleanup;
 	}
 	if (!child->pid) {
-		if (sandbox__enter(sockets[1]) == 0)
-			serve(sockets[1], child->queries, child->n_queries);
+		if (sandbox__enter(sockets[1]) < 0)
+			_exit(NO_SANDBOX);
+		serve(sockets[1], child->queries, child->n_queries);
 		_exit(1);
 	}
 	close(sockets[1]);
@@ -291,7 +297,10 @@ static int send_request(struct child *child, enum child_request kind, int fd, co
 	struct request request = { .kind = kind };
 	struct iovec vector = { .iov_base = &request, .iov_len = sizeof(request) };
 	struct msghdr message = {
-		.msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control),
+		.msg_iov = &vector,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
 	};
 	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
 	const char *slash = strrchr(name, '/');

@@ -22,8 +22,8 @@ enum child_request {
 };
 
 enum child_outcome {
-	CHILD_DONE,	/* data: what was asked for */
-	CHILD_CRASHED,	/* text: how */
+	CHILD_DONE,    /* data: what was asked for */
+	CHILD_CRASHED, /* text: how */
 	CHILD_TIMED_OUT,
 };
 

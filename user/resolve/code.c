@@ -8,7 +8,7 @@
 #include "resolve/reloc.h"
 
 #define STUB_INSTRUCTIONS 4
-#define STUB_JUMPS 4
+#define STUB_JUMPS	  4
 
 static bool decode_raw(const uint8_t *bytes, uint64_t available, ZydisDecoderContext *context,
 		       ZydisDecodedInstruction *raw)
@@ -16,8 +16,8 @@ static bool decode_raw(const uint8_t *bytes, uint64_t available, ZydisDecoderCon
 	ZydisDecoder decoder;
 
 	return ZYAN_SUCCESS(ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64)) &&
-	       ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&decoder, context, bytes,
-							  available < 15 ? available : 15, raw));
+	       ZYAN_SUCCESS(
+		       ZydisDecoderDecodeInstruction(&decoder, context, bytes, available < 15 ? available : 15, raw));
 }
 
 static uint8_t kind_of(const ZydisDecodedInstruction *raw)
@@ -137,9 +137,10 @@ bool code__at(const struct elf_file *elf, uint64_t vaddr, struct code *code)
 /* The 64-bit register that holds this one, as expressions name it; -1: not one of the sixteen. */
 static int arg_of(ZydisRegister reg)
 {
-	static const uint8_t in_order[] = { EXPR_AX, EXPR_CX, EXPR_DX, EXPR_BX, EXPR_SP, EXPR_BP, EXPR_SI, EXPR_DI,
-					    EXPR_R8, EXPR_R9, EXPR_R10, EXPR_R11, EXPR_R12, EXPR_R13, EXPR_R14,
-					    EXPR_R15 };
+	static const uint8_t in_order[] = {
+		EXPR_AX, EXPR_CX, EXPR_DX,  EXPR_BX,  EXPR_SP,	EXPR_BP,  EXPR_SI,  EXPR_DI,
+		EXPR_R8, EXPR_R9, EXPR_R10, EXPR_R11, EXPR_R12, EXPR_R13, EXPR_R14, EXPR_R15
+	};
 	ZydisRegister whole = ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, reg);
 
 	if (whole < ZYDIS_REGISTER_RAX || whole > ZYDIS_REGISTER_R15)
@@ -284,7 +285,8 @@ bool code__accessor(const struct elf_file *elf, uint64_t vaddr, int64_t *displac
 		vaddr = code.target;
 	}
 	bytes = elf_file__rest(elf, vaddr, &available);
-	if (!bytes || !ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, bytes, available < 15 ? available : 15, &raw, operands)))
+	if (!bytes ||
+	    !ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, bytes, available < 15 ? available : 15, &raw, operands)))
 		return false;
 	if (raw.mnemonic != ZYDIS_MNEMONIC_LEA && raw.mnemonic != ZYDIS_MNEMONIC_MOV &&
 	    raw.mnemonic != ZYDIS_MNEMONIC_MOVSXD && raw.mnemonic != ZYDIS_MNEMONIC_MOVZX &&

@@ -10,36 +10,36 @@ enum code_kind {
 	CODE_PUSH,
 	CODE_NOP,
 	CODE_ENDBR,
-	CODE_JCC,		/* conditional, to target (loop and jrcxz too) */
-	CODE_JMP,		/* to target */
-	CODE_JMP_INDIRECT,	/* through a register or memory */
-	CODE_CALL,		/* to target */
+	CODE_JCC,	   /* conditional, to target (loop and jrcxz too) */
+	CODE_JMP,	   /* to target */
+	CODE_JMP_INDIRECT, /* through a register or memory */
+	CODE_CALL,	   /* to target */
 	CODE_CALL_INDIRECT,
 	CODE_RET,
-	CODE_TRAP,		/* ud2, int3, hlt: never goes on */
+	CODE_TRAP, /* ud2, int3, hlt: never goes on */
 };
 
 struct code {
 	uint64_t vaddr;
 	uint8_t length;
-	uint8_t kind;		/* enum code_kind */
-	uint8_t cost;		/* enum site_cost */
-	bool unprobeable;	/* the kernel refuses a uprobe here */
-	bool lea;		/* reference is computed, not read */
-	bool indexed;		/* the memory operand has a scaled index */
-	bool table_load;	/* loads a 32-bit offset, sign-extended, by index: the start of a jump table's dispatch */
-	uint64_t target;	/* of a direct branch */
-	uint64_t reference;	/* of a rip-relative operand, or of one that is an address and an index; 0: none */
-	uint64_t immediate;	/* mov $imm, %reg: the constant; 0: anything else */
+	uint8_t kind;	    /* enum code_kind */
+	uint8_t cost;	    /* enum site_cost */
+	bool unprobeable;   /* the kernel refuses a uprobe here */
+	bool lea;	    /* reference is computed, not read */
+	bool indexed;	    /* the memory operand has a scaled index */
+	bool table_load;    /* loads a 32-bit offset, sign-extended, by index: the start of a jump table's dispatch */
+	uint64_t target;    /* of a direct branch */
+	uint64_t reference; /* of a rip-relative operand, or of one that is an address and an index; 0: none */
+	uint64_t immediate; /* mov $imm, %reg: the constant; 0: anything else */
 };
 
 /* What an instruction does to registers and memory: slower to find out than the above. */
 struct code_effect {
-	uint32_t writes;	/* bit (1 << enum expr_arg); a call writes what the ABI lets it */
-	bool stores;		/* to memory that is not the stack as rsp and rbp address it */
-	bool sp_known;		/* false: moves the stack pointer by an amount that is not in the instruction */
-	int32_t sp_change;	/* bytes added to the stack pointer */
-	int copies_to;		/* register that gets a copy of copies_from, else -1 (enum expr_arg) */
+	uint32_t writes;   /* bit (1 << enum expr_arg); a call writes what the ABI lets it */
+	bool stores;	   /* to memory that is not the stack as rsp and rbp address it */
+	bool sp_known;	   /* false: moves the stack pointer by an amount that is not in the instruction */
+	int32_t sp_change; /* bytes added to the stack pointer */
+	int copies_to;	   /* register that gets a copy of copies_from, else -1 (enum expr_arg) */
 	int copies_from;
 };
 

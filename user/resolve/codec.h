@@ -9,8 +9,8 @@
 #include "resolve/answer.h"
 #include "resolve/query.h"
 
-#define CODEC_FORMAT 1		/* of the bytes: raise it with each change of answer.h */
-#define CODEC_MAX (32u << 20)	/* bytes of the largest answer that is read */
+#define CODEC_FORMAT 1		 /* of the bytes: raise it with each change of answer.h */
+#define CODEC_MAX    (32u << 20) /* bytes of the largest answer that is read */
 
 /* The caller frees *data. Returns 0 or -errno. */
 int codec__pack(const struct answer *answer, uint8_t **data, size_t *size);

@@ -8,7 +8,7 @@ struct dwarf_reader dwarf__open(const struct elf_file *elf, uint64_t vaddr, uint
 
 	reader.at = elf_file__rest(elf, vaddr, &available);
 	if (!reader.at || size > available)
-		return (struct dwarf_reader){ .bad = true };
+		return (struct dwarf_reader) { .bad = true };
 	reader.end = reader.at + (size ? size : available);
 	return reader;
 }

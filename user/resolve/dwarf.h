@@ -7,7 +7,7 @@
 
 struct dwarf_reader {
 	const uint8_t *at, *end;
-	uint64_t vaddr;	/* of at */
+	uint64_t vaddr; /* of at */
 	bool bad;
 };
 

@@ -121,8 +121,7 @@ static void read_note(struct elf_file *elf, uint64_t offset, uint64_t size)
 		if (desc + desc_size > size)
 			return;
 		if (type == NT_GNU_BUILD_ID && name_size == 4 && !memcmp(notes + sizeof(Elf64_Nhdr), "GNU", 4)) {
-			elf->build_id_length =
-				desc_size < sizeof(elf->build_id) ? desc_size : sizeof(elf->build_id);
+			elf->build_id_length = desc_size < sizeof(elf->build_id) ? desc_size : sizeof(elf->build_id);
 			memcpy(elf->build_id, notes + desc, elf->build_id_length);
 		}
 		if (next > size)
@@ -264,12 +263,12 @@ static void read_segments(struct elf_file *elf, const uint8_t *headers, int coun
 			elf->eh_frame_hdr = program.p_vaddr;
 		if (program.p_type == PT_NOTE)
 			read_note(elf, program.p_offset, program.p_filesz);
-		if (program.p_type != PT_LOAD || elf->n_segments == ELF_SEGMENTS_MAX ||
-		    program.p_offset >= elf->size || program.p_vaddr + program.p_filesz < program.p_vaddr)
+		if (program.p_type != PT_LOAD || elf->n_segments == ELF_SEGMENTS_MAX || program.p_offset >= elf->size ||
+		    program.p_vaddr + program.p_filesz < program.p_vaddr)
 			continue;
 		if (program.p_filesz > elf->size - program.p_offset) /* cut short */
 			program.p_filesz = elf->size - program.p_offset;
-		elf->segments[elf->n_segments++] = (struct elf_segment){
+		elf->segments[elf->n_segments++] = (struct elf_segment) {
 			.vaddr = program.p_vaddr,
 			.offset = program.p_offset,
 			.size = program.p_filesz,

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define ELF_SEGMENTS_MAX 32
-#define ELF_RANGES_MAX 32
+#define ELF_RANGES_MAX	 32
 
 /* A PT_LOAD: size counts the bytes that the file holds (the rest of the memory is zeroes). */
 struct elf_segment {
@@ -34,23 +34,23 @@ struct elf_range {
 struct elf_file {
 	const uint8_t *data;
 	size_t size;
-	const char *name;	/* of the caller, for messages and sonames */
-	bool fixed;		/* ET_EXEC: addresses are final, pointers in data need no relocation */
-	bool program;		/* something that is started, not only loaded: a static or dynamic executable */
-	bool dynamic;		/* has a dynamic section */
+	const char *name; /* of the caller, for messages and sonames */
+	bool fixed;	  /* ET_EXEC: addresses are final, pointers in data need no relocation */
+	bool program;	  /* something that is started, not only loaded: a static or dynamic executable */
+	bool dynamic;	  /* has a dynamic section */
 	struct elf_segment segments[ELF_SEGMENTS_MAX];
 	int n_segments;
-	const char *soname;	/* NULL: none */
+	const char *soname; /* NULL: none */
 	uint8_t build_id[20];
 	uint8_t build_id_length;
 	uint64_t eh_frame_hdr, eh_frame; /* virtual addresses, 0: none */
 	uint64_t eh_frame_size;		 /* 0: not known */
 
-	struct elf_table dynsym, dynstr;	  /* dynsym.size: to the end of its segment where no section says it */
+	struct elf_table dynsym, dynstr; /* dynsym.size: to the end of its segment where no section says it */
 	struct elf_table gnu_hash, hash;
 	struct elf_table rela, plt_rela, relr;
-	uint64_t relative_count; /* DT_RELACOUNT: this many RELATIVE relocations come first */
-	struct elf_table symtab, strtab;	  /* of .symtab, if it was not stripped */
+	uint64_t relative_count;		   /* DT_RELACOUNT: this many RELATIVE relocations come first */
+	struct elf_table symtab, strtab;	   /* of .symtab, if it was not stripped */
 	struct elf_range readonly[ELF_RANGES_MAX]; /* where string constants are */
 	int n_readonly;
 };

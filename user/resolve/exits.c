@@ -8,7 +8,7 @@
 #include "expr.h"
 #include "hook.h"
 
-#define BACK_MAX 96	/* instructions before the way out that are looked at */
+#define BACK_MAX 96 /* instructions before the way out that are looked at */
 /* What a call may write: the caller's registers by the ABI. */
 #define CALL_CLOBBERS                                                                                                  \
 	(1u << EXPR_DI | 1u << EXPR_SI | 1u << EXPR_DX | 1u << EXPR_CX | 1u << EXPR_R8 | 1u << EXPR_R9 |               \
@@ -20,8 +20,8 @@ struct search {
 	const struct body *body;
 	uint8_t *reached, *after, *leads, *useful;
 	int32_t *stack, *before, *before_from; /* before: predecessors, those of node i at before_from[i] .. [i + 1] */
-	int32_t *site;	/* of each way out: the node to probe; -1: not yet known */
-	uint32_t needs;	/* registers that are read at the exits */
+	int32_t *site;			       /* of each way out: the node to probe; -1: not yet known */
+	uint32_t needs;			       /* registers that are read at the exits */
 	uint64_t work;
 };
 
@@ -36,8 +36,8 @@ __attribute__((format(printf, 2, 3))) static void say(struct answer_function *fu
 
 /* Calls push for each node that may follow node i. */
 #define FOR_EACH_SUCCESSOR(search, i, successor)                                                                       \
-	for (int32_t which_ = 0, successor; which_ < successors(search, i) &&                                          \
-					    ((successor = successor_of(search, i, which_)), true); which_++)
+	for (int32_t which_ = 0, successor;                                                                            \
+	     which_ < successors(search, i) && ((successor = successor_of(search, i, which_)), true); which_++)
 
 static int32_t successors(const struct search *search, int32_t i)
 {
@@ -66,10 +66,10 @@ static void flood(struct search *search, uint8_t *marks, int32_t depth, int32_t 
 
 		search->work++;
 		FOR_EACH_SUCCESSOR(search, i, next)
-			if (next >= 0 && next != without && !marks[next]) {
-				marks[next] = 1;
-				search->stack[depth++] = next;
-			}
+		if (next >= 0 && next != without && !marks[next]) {
+			marks[next] = 1;
+			search->stack[depth++] = next;
+		}
 	}
 }
 
@@ -102,10 +102,10 @@ static void flood_behind(struct search *search, uint8_t *marks, int32_t i)
 
 	memset(marks, 0, search->body->n_nodes);
 	FOR_EACH_SUCCESSOR(search, i, next)
-		if (next >= 0 && !marks[next]) {
-			marks[next] = 1;
-			search->stack[depth++] = next;
-		}
+	if (next >= 0 && !marks[next]) {
+		marks[next] = 1;
+		search->stack[depth++] = next;
+	}
 	flood(search, marks, depth, -1);
 }
 
@@ -143,11 +143,11 @@ static bool find_predecessors(struct search *search)
 
 	for (int32_t i = 0; i < n; i++)
 		FOR_EACH_SUCCESSOR(search, i, next)
-			if (next >= 0) {
-				search->before_from[next]++;
-				if (++total > 1 << 24)
-					return false;
-			}
+	if (next >= 0) {
+		search->before_from[next]++;
+		if (++total > 1 << 24)
+			return false;
+	}
 	search->before = malloc(sizeof(*search->before) * (total ? total : 1));
 	if (!search->before)
 		return false;
@@ -157,8 +157,8 @@ static bool find_predecessors(struct search *search)
 	}
 	for (int32_t i = 0; i < n; i++)
 		FOR_EACH_SUCCESSOR(search, i, next)
-			if (next >= 0)
-				search->before[--search->before_from[next]] = i;
+	if (next >= 0)
+		search->before[--search->before_from[next]] = i;
 	return true;
 }
 
@@ -257,8 +257,8 @@ static bool loops_behind(struct search *search)
 			continue;
 		left++;
 		FOR_EACH_SUCCESSOR(search, i, next)
-			if (next >= 0 && search->after[next] && search->useful[next])
-				degree[next]++;
+		if (next >= 0 && search->after[next] && search->useful[next])
+			degree[next]++;
 	}
 	for (int32_t i = 0; i < body->n_nodes; i++)
 		if (search->after[i] && search->useful[i] && !degree[i])
@@ -268,8 +268,8 @@ static bool loops_behind(struct search *search)
 
 		left--;
 		FOR_EACH_SUCCESSOR(search, i, next)
-			if (next >= 0 && search->after[next] && search->useful[next] && !--degree[next])
-				search->stack[depth++] = next;
+		if (next >= 0 && search->after[next] && search->useful[next] && !--degree[next])
+			search->stack[depth++] = next;
 	}
 	free(degree);
 	return left != 0;
@@ -396,7 +396,8 @@ static void find_all(struct answer_function *function, struct search *search)
 		int32_t site;
 
 		/* What nothing leads to is padding, unless we do not know where all jumps go. */
-		if (!is_way_out(search, out) || (!search->reached[out] && !body->unknown_jump) || search->site[out] >= 0)
+		if (!is_way_out(search, out) || (!search->reached[out] && !body->unknown_jump) ||
+		    search->site[out] >= 0)
 			continue;
 		site = find_site(search, out, function->entry_vaddr);
 		if (site < 0) {
@@ -405,7 +406,8 @@ static void find_all(struct answer_function *function, struct search *search)
 			return;
 		}
 		search->site[out] = site;
-		if (site != out && !body->unknown_jump) {
+		/* All that it leads to ends there too: also behind a conditional tail jump, which is its own site. */
+		if (body->nodes[site].leaves != LEAVE_RETURN && !body->unknown_jump) {
 			flood_behind(search, search->after, site);
 			for (int32_t i = 0; i < body->n_nodes; i++)
 				if (search->after[i] && is_way_out(search, i))
@@ -472,8 +474,8 @@ uint64_t exits__tail(const struct body *body, char *why, size_t size)
 
 		if (node->leaves != LEAVE_TAIL && node->leaves != LEAVE_TAIL_IF)
 			continue;
-		target = node->code.target ? code__follow_stub(body->elf, node->code.target, NULL) :
-					     code__follow_stub(body->elf, node->code.vaddr, NULL);
+		target = node->code.target ? code__follow_stub(body->elf, node->code.target, NULL)
+					   : code__follow_stub(body->elf, node->code.vaddr, NULL);
 		if (target == node->code.vaddr || !target) {
 			snprintf(why, size, "the jump at its end, %#llx, goes to an address that the file does not say",
 				 (unsigned long long)node->code.vaddr);

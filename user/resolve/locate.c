@@ -79,7 +79,8 @@ bool locate__find(struct module *module, const struct locator *locator, struct f
 	if (!locate__find(module, locator->called_by, &caller))
 		return found__not(found, "found, but its caller is not, as a check: %.100s", caller.text);
 	if (!locate__calls(module, caller.vaddr, found->vaddr))
-		return found__not(found, "found at %#llx, but %s (%#llx) has no call to it", (unsigned long long)found->vaddr,
+		return found__not(found, "found at %#llx, but %s (%#llx) has no call to it",
+				  (unsigned long long)found->vaddr,
 				  locator->called_by->name ? locator->called_by->name : "its supposed caller",
 				  (unsigned long long)caller.vaddr);
 	return true;

@@ -20,8 +20,8 @@ struct module {
 /* Where and how, or why not. */
 struct found {
 	uint64_t vaddr;
-	uint64_t size;			/* as a symbol says it, 0: unknown */
-	char text[ANSWER_TEXT_MAX];	/* "exported", or why nothing was found */
+	uint64_t size;		    /* as a symbol says it, 0: unknown */
+	char text[ANSWER_TEXT_MAX]; /* "exported", or why nothing was found */
 };
 
 /* Fills found. Returns true if exactly one function was found. */

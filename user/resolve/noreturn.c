@@ -7,21 +7,50 @@
 #include "resolve/reloc.h"
 #include "resolve/unwind.h"
 
-#define DEPTH_MAX 4
+#define DEPTH_MAX	 4
 #define INSTRUCTIONS_MAX 2000
 
 /* Library functions that never come back, as patterns over symbols; one row an end. */
 static const char *const aborting[] = {
-	"__stack_chk_fail", "abort", "exit", "_exit", "_Exit", "quick_exit", "__assert_fail", "__assert",
-	"__chk_fail", "__fortify_fail", "longjmp", "_longjmp", "siglongjmp", "__longjmp_chk", "err", "errx",
-	"__clang_call_terminate", "__cxa_pure_virtual", "_ZSt9terminatev", "_ZSt21__glibcxx_assert_failPKciS0_S0_",
-	"_Py_FatalErrorFunc", NULL,
+	"__stack_chk_fail",
+	"abort",
+	"exit",
+	"_exit",
+	"_Exit",
+	"quick_exit",
+	"__assert_fail",
+	"__assert",
+	"__chk_fail",
+	"__fortify_fail",
+	"longjmp",
+	"_longjmp",
+	"siglongjmp",
+	"__longjmp_chk",
+	"err",
+	"errx",
+	"__clang_call_terminate",
+	"__cxa_pure_virtual",
+	"_ZSt9terminatev",
+	"_ZSt21__glibcxx_assert_failPKciS0_S0_",
+	"_Py_FatalErrorFunc",
+	NULL,
 };
 static const char *const throwing[] = {
-	"__cxa_throw", "__cxa_rethrow", "__cxa_bad_cast", "__cxa_bad_typeid", "__cxa_throw_bad_array_new_length",
-	"__cxa_call_unexpected", "_Unwind_Resume", "_ZSt10unexpectedv", "_ZSt*__throw_*", "_ZNSt*__throw_*",
-	"_ZSt17rethrow_exceptionNSt15__exception_ptr13exception_ptrE", "_ZN3c106detail14torchCheckFail*",
-	"pthread_exit", "rust_panic", NULL,
+	"__cxa_throw",
+	"__cxa_rethrow",
+	"__cxa_bad_cast",
+	"__cxa_bad_typeid",
+	"__cxa_throw_bad_array_new_length",
+	"__cxa_call_unexpected",
+	"_Unwind_Resume",
+	"_ZSt10unexpectedv",
+	"_ZSt*__throw_*",
+	"_ZNSt*__throw_*",
+	"_ZSt17rethrow_exceptionNSt15__exception_ptr13exception_ptrE",
+	"_ZN3c106detail14torchCheckFail*",
+	"pthread_exit",
+	"rust_panic",
+	NULL,
 };
 
 /* Those that end an object's life and nothing else: a function's work is as good as done before them. */

@@ -8,10 +8,10 @@
 #define NORETURN_MEMO 256
 
 enum call_end {
-	CALL_RETURNS,	/* or may: also where in doubt */
-	CALL_FREES,	/* returns, and is known to free memory and to do nothing else of note */
-	CALL_THROWS,	/* does not return, but an exception may come out */
-	CALL_ABORTS,	/* nothing comes back */
+	CALL_RETURNS, /* or may: also where in doubt */
+	CALL_FREES,   /* returns, and is known to free memory and to do nothing else of note */
+	CALL_THROWS,  /* does not return, but an exception may come out */
+	CALL_ABORTS,  /* nothing comes back */
 };
 
 /* What is known of callees already: many calls in a function go to few places. */

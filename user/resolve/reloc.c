@@ -3,7 +3,7 @@
 #include "resolve/symbol.h"
 
 #define RELA_BYTES sizeof(Elf64_Rela)
-#define RELR_BITS 63 /* slots that one bitmap word speaks of */
+#define RELR_BITS  63 /* slots that one bitmap word speaks of */
 
 static Elf64_Rela rela_at(const struct elf_table *table, uint64_t index)
 {
@@ -202,7 +202,12 @@ static void search_plain(struct search *search)
 void reloc__find(const struct elf_file *elf, const uint64_t *values, int n, reloc_fn *fn, void *context)
 {
 	struct search search = {
-		.elf = elf, .values = values, .n = n, .lowest = UINT64_MAX, .fn = fn, .context = context,
+		.elf = elf,
+		.values = values,
+		.n = n,
+		.lowest = UINT64_MAX,
+		.fn = fn,
+		.context = context,
 	};
 
 	for (int i = 0; i < n; i++) {

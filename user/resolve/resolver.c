@@ -15,7 +15,7 @@
 #include "resolve/codec.h"
 
 #define TIMEOUT_NS 10000000000ull
-#define IDLE_NS 1000000000ull
+#define IDLE_NS	   1000000000ull
 
 struct question {
 	int fd;
@@ -132,8 +132,8 @@ static void next_question(struct resolver *resolver)
 		}
 		if (!cache__knows_none(resolver->cache))
 			question->identified = true;
-		error = child__send(resolver->child, question->identified ? CHILD_RESOLVE : CHILD_IDENTIFY, question->fd,
-				    question->name);
+		error = child__send(resolver->child, question->identified ? CHILD_RESOLVE : CHILD_IDENTIFY,
+				    question->fd, question->name);
 		if (error < 0) {
 			resolver->stats.failed++;
 			fail(resolver, strerror(-error));
@@ -195,7 +195,7 @@ size_t resolver__pending(const struct resolver *resolver)
 	const struct question *question;
 	size_t n = 0;
 
-	DL_FOREACH(resolver->questions, question)
+	DL_FOREACH (resolver->questions, question)
 		n++;
 	return n;
 }
@@ -233,7 +233,7 @@ void resolver__free(struct resolver *resolver)
 		return;
 	child__free(resolver->child);
 	loop__remove(resolver->loop, resolver->later);
-	DL_FOREACH_SAFE(resolver->questions, question, next) {
+	DL_FOREACH_SAFE (resolver->questions, question, next) {
 		DL_DELETE(resolver->questions, question);
 		free_question(question);
 	}

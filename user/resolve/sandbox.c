@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #define MEMORY_BYTES (16ull << 30) /* address space: the largest files are mapped whole, and barely touched */
-#define CPU_SECONDS 60
+#define CPU_SECONDS  60
 
 /* Sanitizers reserve terabytes of address space and call more of the kernel than the program does. */
 #if defined(__SANITIZE_ADDRESS__)

@@ -62,7 +62,11 @@ static bool scan_mov(const struct elf_file *elf, const struct elf_segment *segme
 void code__find_references(const struct elf_file *elf, const uint64_t *targets, int n, code_fn *fn, void *context)
 {
 	struct references references = {
-		.targets = targets, .n = n, .lowest = UINT64_MAX, .fn = fn, .context = context,
+		.targets = targets,
+		.n = n,
+		.lowest = UINT64_MAX,
+		.fn = fn,
+		.context = context,
 	};
 
 	for (int i = 0; i < n; i++) {
@@ -90,7 +94,9 @@ void code__find_jumps(const struct elf_file *elf, uint64_t low, uint64_t high, c
 		if (!(segment->flags & PF_X))
 			continue;
 		for (uint64_t at = 0; at + 6 <= segment->size; at++) {
-			int opcode = bytes[at] == 0xe9 ? 1 : bytes[at] == 0x0f && (bytes[at + 1] & 0xf0) == 0x80 ? 2 : 0;
+			int opcode = bytes[at] == 0xe9					   ? 1
+				     : bytes[at] == 0x0f && (bytes[at + 1] & 0xf0) == 0x80 ? 2
+											   : 0;
 			uint64_t target;
 
 			if (!opcode)

@@ -8,7 +8,7 @@
 #include "resolve/symbol.h"
 
 #define INSTRUCTIONS_MAX 8192
-#define OWNERS_MAX 8
+#define OWNERS_MAX	 8
 
 static bool at_entry_state(const struct elf_file *elf, const struct fde *fde, uint64_t vaddr)
 {
@@ -40,16 +40,16 @@ static uint64_t jumps_inside(const struct elf_file *elf, const struct fde *fde, 
 			continue;
 		}
 		/* Into the middle, with the same frame as here: not a stub, which has an unwind entry for the lot of them. */
-		if (code__follow_stub(elf, code.target, NULL) != code.target || !unwind__find(elf, code.target, &other) ||
-		    other.start == code.target)
+		if (code__follow_stub(elf, code.target, NULL) != code.target ||
+		    !unwind__find(elf, code.target, &other) || other.start == code.target)
 			continue;
 		return other.start;
 	}
 	return 0;
 }
 
-enum split split__is_part(const struct elf_file *elf, uint64_t owner, const struct fde *from, uint64_t vaddr, bool clean,
-			  uint64_t target, struct fde *part)
+enum split split__is_part(const struct elf_file *elf, uint64_t owner, const struct fde *from, uint64_t vaddr,
+			  bool clean, uint64_t target, struct fde *part)
 {
 	int32_t here, there;
 	struct fde main;
@@ -64,8 +64,7 @@ enum split split__is_part(const struct elf_file *elf, uint64_t owner, const stru
 	if (!clean) {
 		/* Whoever goes on there must find the frame where it is here. */
 		frame = unwind__frame(elf, from, vaddr, &here);
-		if (from->then.data &&
-		    (frame != unwind__frame(elf, part, target, &there) || here != there))
+		if (from->then.data && (frame != unwind__frame(elf, part, target, &there) || here != there))
 			return SPLIT_UNCLEAR;
 		return from->then.data || target != part->start ? SPLIT_PART : SPLIT_OTHER;
 	}

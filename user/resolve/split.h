@@ -15,7 +15,7 @@ enum split { SPLIT_PART, SPLIT_OTHER, SPLIT_NOWHERE, SPLIT_UNCLEAR };
  * is before a tail call. SPLIT_PART: the target is another part of it, *part; SPLIT_OTHER: another function;
  * SPLIT_NOWHERE: the end of the code, where compilers without optimization send what is never reached.
  */
-enum split split__is_part(const struct elf_file *elf, uint64_t owner, const struct fde *from, uint64_t vaddr, bool clean,
-			  uint64_t target, struct fde *part);
+enum split split__is_part(const struct elf_file *elf, uint64_t owner, const struct fde *from, uint64_t vaddr,
+			  bool clean, uint64_t target, struct fde *part);
 
 #endif

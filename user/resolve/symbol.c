@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 #include "resolve/symbol.h"
 
-#define CHAIN_MAX (1 << 20)	/* longer hash chains are a trick */
+#define CHAIN_MAX      (1 << 20) /* longer hash chains are a trick */
 #define NAME_MAX_BYTES 65536
 
 static bool symbol_at(const struct elf_table *symbols, const struct elf_table *strings, uint64_t index,

@@ -8,8 +8,8 @@
 struct symbol {
 	const char *name;
 	uint64_t vaddr, size;
-	uint8_t type;	/* STT_* */
-	bool local;	/* STB_LOCAL */
+	uint8_t type; /* STT_* */
+	bool local;   /* STB_LOCAL */
 	bool defined;
 };
 

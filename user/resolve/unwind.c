@@ -4,9 +4,9 @@
 #include "hook.h"
 #include "resolve/dwarf.h"
 
-#define RECORDS_MAX (1 << 22)	/* FDEs of one file; the largest library known has 800,000 */
-#define DEPTH_MAX 16		/* of remembered states */
-#define STEPS_MAX 100000	/* instructions of one FDE */
+#define RECORDS_MAX (1 << 22) /* FDEs of one file; the largest library known has 800,000 */
+#define DEPTH_MAX   16	      /* of remembered states */
+#define STEPS_MAX   100000    /* instructions of one FDE */
 
 #define DWARF_RBP 6
 #define DWARF_RSP 7
@@ -39,7 +39,7 @@ struct cie {
 
 static struct elf_table rest_of(const struct dwarf_reader *reader)
 {
-	return (struct elf_table){ .data = reader->at, .size = reader->end - reader->at };
+	return (struct elf_table) { .data = reader->at, .size = reader->end - reader->at };
 }
 
 static bool read_cie(const struct elf_file *elf, uint64_t vaddr, struct cie *cie)
@@ -252,7 +252,7 @@ static bool run(const struct fde *fde, struct elf_table instructions, uint64_t p
 		case 0x00: /* nop, and the three above */
 		case 0x2d: /* GNU_window_save */
 			break;
-		case 0x01: /* set_loc */
+		case 0x01:	      /* set_loc */
 			return false; /* needs its own address to be decoded; unused on x86-64 */
 		case 0x02:
 		case 0x03:

@@ -11,12 +11,12 @@
 /* One FDE: a piece of code with one entry in the table. A function is one, or more where the compiler split it (.cold). */
 struct fde {
 	uint64_t start, size;
-	uint64_t lsda;		/* virtual address of the exception table; 0: none */
-	uint64_t at;		/* of the FDE itself */
+	uint64_t lsda;		      /* virtual address of the exception table; 0: none */
+	uint64_t at;		      /* of the FDE itself */
 	struct elf_table first, then; /* the instructions of its CIE and its own */
 	uint64_t code_align;
 	int64_t data_align;
-	uint8_t encoding;	/* of addresses in the instructions */
+	uint8_t encoding; /* of addresses in the instructions */
 };
 
 /* The FDE that covers vaddr. */
@@ -33,9 +33,9 @@ void unwind__each(const struct elf_file *elf, unwind_fn *fn, void *context);
 int unwind__frame(const struct elf_file *elf, const struct fde *fde, uint64_t pc, int32_t *offset);
 
 struct landing {
-	uint64_t start, end;	/* calls between these two ... */
-	uint64_t pad;		/* ... go on here when an exception passes; 0: they let it pass */
-	bool catches;		/* not for cleaning up only */
+	uint64_t start, end; /* calls between these two ... */
+	uint64_t pad;	     /* ... go on here when an exception passes; 0: they let it pass */
+	bool catches;	     /* not for cleaning up only */
 };
 
 /* Calls fn for each row of the FDE's exception table until it returns false. Returns false where the table is damaged. */
