@@ -50,7 +50,7 @@ static int eval_cast(struct compiler *c, const struct node *node, struct operand
 {
 	static const uint8_t bits[] = { [EXPR_U8] = 8, [EXPR_U16] = 16, [EXPR_U32] = 32, [EXPR_U64] = 64,
 					[EXPR_S8] = 8, [EXPR_S16] = 16, [EXPR_S32] = 32 };
-	struct operand from, shift;
+	struct operand from = { 0 }, shift = { 0 };
 	int err = compile__eval(c, node->a, &from);
 
 	if (err || node->width == EXPR_U64) {
@@ -82,7 +82,7 @@ static int eval_cast(struct compiler *c, const struct node *node, struct operand
 
 static int eval_binary(struct compiler *c, const struct node *node, struct operand *operand)
 {
-	struct operand a, b;
+	struct operand a = { 0 }, b = { 0 };
 	int err = compile__eval(c, node->a, &a);
 
 	if (!err)
@@ -104,7 +104,7 @@ static int eval_binary(struct compiler *c, const struct node *node, struct opera
 
 static int eval_saved(struct compiler *c, const struct node *node, struct operand *operand)
 {
-	struct operand flags;
+	struct operand flags = { 0 };
 	int err;
 
 	if (!c->at_exit)
@@ -174,7 +174,7 @@ static int eval_name(struct compiler *c, const struct node *node, struct operand
 
 static int eval_condition(struct compiler *c, const struct node *node, struct operand *operand)
 {
-	struct operand truth;
+	struct operand truth = { 0 };
 	int end = compile__label(c), err;
 
 	err = compile__take(c, node, &truth);
@@ -193,7 +193,7 @@ int compile__eval(struct compiler *c, const struct node *node, struct operand *o
 {
 	uint64_t number;
 	struct text text;
-	struct operand from;
+	struct operand from = { 0 };
 	int err = compile__fold(c, node, &number);
 
 	operand->owned = false;
@@ -272,7 +272,7 @@ int compile__eval(struct compiler *c, const struct node *node, struct operand *o
 
 int compile__into(struct compiler *c, const struct node *node, int dst)
 {
-	struct operand operand;
+	struct operand operand = { 0 };
 	int err = compile__eval(c, node, &operand);
 
 	if (err)
@@ -314,7 +314,7 @@ static int jump_if(struct compiler *c, const struct node *link, bool is_signed, 
 static int chain(struct compiler *c, const struct node *node, int no_label, int yes_label)
 {
 	const struct node *left = node->a;
-	struct operand a, b;
+	struct operand a = { 0 }, b = { 0 };
 	int err = compile__eval(c, left, &a);
 
 	for (const struct node *link = node->b; link && !err; link = link->b) {
@@ -347,7 +347,7 @@ static int if_text(struct compiler *c, const struct node *node)
 /* A string as a condition holds if it decodes: if it does not, the alternative around it fails as by a fault. */
 static int condition(struct compiler *c, const struct node *node, bool when, int label)
 {
-	struct operand operand;
+	struct operand operand = { 0 };
 	uint64_t number;
 	int err, other;
 

@@ -39,7 +39,7 @@ static int jump_number(struct compiler *c, const struct node *at, enum expr_code
 /* reg = reg + number */
 static int add_number(struct compiler *c, const struct node *at, int dst, int reg, uint64_t number)
 {
-	struct operand other;
+	struct operand other = { 0 };
 	int err = compile__take(c, at, &other);
 
 	if (!err)
@@ -62,7 +62,7 @@ static int load(struct compiler *c, const struct node *at, struct operand *to, i
 /* The byte behind the text is the NUL. */
 static int check_end(struct compiler *c, const struct node *at, const struct text *text)
 {
-	struct operand end;
+	struct operand end = { 0 };
 	int err = compile__take(c, at, &end);
 
 	if (!err)
@@ -141,7 +141,7 @@ static int cow_text(struct compiler *c, const struct node *at, int object, struc
 static int measure_text(struct compiler *c, const struct node *at, struct text *text)
 {
 	int top = compile__label(c), end = compile__label(c);
-	struct operand byte, one;
+	struct operand byte = { 0 }, one = { 0 };
 	int err = compile__take(c, at, &text->length);
 
 	if (!err)
@@ -180,7 +180,7 @@ int compile__text(struct compiler *c, const struct node *node, bool measure, str
 	struct node layout = {
 		.kind = NODE_CONSTANT, .line = node->line, .column = node->column, .number = node->number
 	};
-	struct operand object;
+	struct operand object = { 0 };
 	int err;
 
 	*text = (struct text) { .length.reg = -1 };
@@ -231,7 +231,7 @@ int compile__text_out(struct compiler *c, const struct node *node)
 static int compare_bytes(struct compiler *c, const struct node *at, int from, int32_t offset, const char *part,
 			 size_t n, int label)
 {
-	struct operand there;
+	struct operand there = { 0 };
 	int err = compile__take(c, at, &there);
 
 	while (n && !err) {
@@ -306,7 +306,7 @@ int compile__unlike(struct compiler *c, const struct node *like, int label)
 	const char *pattern = like->name;
 	size_t n = strlen(pattern);
 	bool front = n && pattern[0] == '*', back = n && pattern[n - 1] == '*' && (n > 1 || !front);
-	struct operand from;
+	struct operand from = { 0 };
 	struct text text;
 	/* The beginning of a C string can be compared without its length. */
 	int err = compile__text(c, like->a, front || !back, &text);

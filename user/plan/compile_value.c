@@ -25,7 +25,7 @@ static int bind(struct compiler *c, const struct node *at, const char *name, int
 static int bind_value(struct compiler *c, const struct node *at, const char *name, const struct value *value)
 {
 	bool outer = c->result_signed, is_signed;
-	struct operand operand;
+	struct operand operand = { 0 };
 	int err = compile__take(c, at, &operand);
 
 	c->result_signed = false;
@@ -157,7 +157,7 @@ static int loop_head(struct compiler *c, const struct alternative *alternative, 
 {
 	const struct node *at = alternative->count;
 	int within = compile__label(c), err;
-	struct operand limit;
+	struct operand limit = { 0 };
 
 	err = compile__take(c, at, &loop->index);
 	if (!err)
@@ -208,7 +208,7 @@ static int loop_least(struct compiler *c, const struct alternative *alternative,
 {
 	const struct node *at = alternative->least;
 	int better = compile__label(c), err;
-	struct operand value;
+	struct operand value = { 0 };
 
 	if (dst < 0)
 		return compile__error(c, at, "least: chooses among numbers; a string comes from the first that fits");
@@ -240,7 +240,7 @@ static int compile_loop(struct compiler *c, const struct alternative *alternativ
 	int outer = c->fail, err;
 	struct loop loop = { 0 };
 	struct snapshot round;
-	struct operand step;
+	struct operand step = { 0 };
 
 	err = loop_head(c, alternative, &loop);
 	if (err)
