@@ -12,23 +12,23 @@
 
 /* Is the file a module of this runtime? All the conditions of one alternative must hold, and one alternative is enough. */
 struct match_alternative {
-	const char **exports;	/* each is a defined dynamic symbol */
+	const char **exports; /* each is a defined dynamic symbol */
 	size_t n_exports;
-	const char **strings;	/* each occurs, NUL-terminated or as a prefix of a string, in a read-only segment */
+	const char **strings; /* each occurs, NUL-terminated or as a prefix of a string, in a read-only segment */
 	size_t n_strings;
-	const char *soname;	/* glob over DT_SONAME, or over the file's base name where it has none; NULL: any */
+	const char *soname; /* glob over DT_SONAME, or over the file's base name where it has none; NULL: any */
 	const char **absent_exports; /* none of these is a defined dynamic symbol */
 	size_t n_absent_exports;
 };
 
 /* One way to find a function. */
 enum locator_kind {
-	LOCATE_EXPORT,		/* name: a defined dynamic symbol (or .symtab, where the file has one) */
-	LOCATE_PATTERN,		/* name: glob over demangled symbols, "torch::jit::GraphExecutor::run(*)"; exactly one must match */
-	LOCATE_STRING_REFERENCE,/* name: the one function whose code refers (rip-relative lea) to a string that begins so */
-	LOCATE_TABLE,		/* name: exported function; then steps (below) */
-	LOCATE_VTABLE,		/* name: mangled RTTI name ("N11onnxruntime16InferenceSessionE"), slot: from the vptr, 0-based */
-	LOCATE_TAIL_JUMP,	/* of: the function that this locator finds ends in a jump to the wanted one */
+	LOCATE_EXPORT, /* name: a defined dynamic symbol (or .symtab, where the file has one) */
+	LOCATE_PATTERN, /* name: glob over demangled symbols, "torch::jit::GraphExecutor::run(*)"; exactly one must match */
+	LOCATE_STRING_REFERENCE, /* name: the one function whose code refers (rip-relative lea) to a string that begins so */
+	LOCATE_TABLE,		 /* name: exported function; then steps (below) */
+	LOCATE_VTABLE, /* name: mangled RTTI name ("N11onnxruntime16InferenceSessionE"), slot: from the vptr, 0-based */
+	LOCATE_TAIL_JUMP, /* of: the function that this locator finds ends in a jump to the wanted one */
 	LOCATE_KINDS
 };
 
@@ -57,23 +57,24 @@ struct locator {
 enum ends { ENDS_EXITS, ENDS_RETURN, ENDS_ENTRY };
 
 struct function_query {
-	const char *name;	/* the hook's name, for messages */
+	const char *name;		/* the hook's name, for messages */
 	const struct locator *locators; /* tried in order, the first that finds exactly one function wins */
 	size_t n_locators;
 	enum ends ends;
-	uint32_t needs;		/* bit (1 << enum expr_arg): registers that the entry expressions read; SP: stack arguments */
-	uint32_t exit_needs;	/* the same for the exit expressions (EXPR_AX: the result): an exit site must stand behind the last
+	uint32_t needs; /* bit (1 << enum expr_arg): registers that the entry expressions read; SP: stack arguments */
+	uint32_t
+		exit_needs; /* the same for the exit expressions (EXPR_AX: the result): an exit site must stand behind the last
 				 * instruction that writes one of them, if need be on the ret itself */
-	bool optional;		/* not found is no failure of the adapter */
+	bool optional; /* not found is no failure of the adapter */
 };
 
 /* A number that expressions need from the file. */
 enum constant_kind {
-	CONSTANT_VTABLE,	/* name: RTTI name; the value of the object's vptr as a virtual address of the file */
-	CONSTANT_ACCESSOR,	/* name: export whose body is `[endbr64] lea/mov disp(%rdi), %rax; ret` (jumps through the PLT followed): disp */
-	CONSTANT_CXX11_STRINGS,	/* 1: std::string is {pointer, length, 16 bytes}; 0: the old copy-on-write pointer (undefined _ZNSs* in
+	CONSTANT_VTABLE, /* name: RTTI name; the value of the object's vptr as a virtual address of the file */
+	CONSTANT_ACCESSOR, /* name: export whose body is `[endbr64] lea/mov disp(%rdi), %rax; ret` (jumps through the PLT followed): disp */
+	CONSTANT_CXX11_STRINGS, /* 1: std::string is {pointer, length, 16 bytes}; 0: the old copy-on-write pointer (undefined _ZNSs* in
 				 * .dynsym and no __cxx11) */
-	CONSTANT_SYMBOL,	/* name: export; its virtual address */
+	CONSTANT_SYMBOL, /* name: export; its virtual address */
 	CONSTANT_KINDS
 };
 struct constant_query {
