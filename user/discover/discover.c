@@ -149,7 +149,7 @@ static void on_mapped(void *context, const struct events_mapping *mapping)
 		.path = mapping->path,
 	};
 
-	if (mapping->inode && tracked(discover, mapping->pid) &&
+	if (mapping->inode && mapping->offset != EVENTS_IDENTIFY_OFFSET && tracked(discover, mapping->pid) &&
 	    !stale(discover, table__process(&discover->table, mapping->pid)))
 		saw_mapping(discover, mapping->pid, mapping->tid, &entry, mapping->generation, true);
 }

@@ -460,7 +460,9 @@ int events__identify(struct events *events, int fd, struct events_mapping *mappi
 	ring__start_drain(&events->self);
 	events->self.tail = events->self.head; /* older mappings of ours: room for the one that matters */
 	ring__end_drain(&events->self);
-	at = mmap(NULL, 1, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+	at = mmap(NULL, 1, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, EVENTS_IDENTIFY_OFFSET);
+	if (at == MAP_FAILED && errno == EOVERFLOW) /* a file system of small files */
+		at = mmap(NULL, 1, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
 	if (at == MAP_FAILED)
 		return -errno;
 	munmap(at, 1);

@@ -45,6 +45,10 @@ uint64_t events__time_ns(const struct events *events);
 /* How many records were delivered since the start. */
 uint64_t events__count(const struct events *events);
 
+/* Where events__identify maps: far behind the end of any file of code, so that another agent on the host, who sees that
+ * mapping, too, knows that it is none of a program's own. */
+#define EVENTS_IDENTIFY_OFFSET (1ll << 40)
+
 /*
  * What this stream calls the file: maps a page of it into this process and reads the kernel's word for that. Fills dev, inode
  * and generation. Returns 0 or -errno (a file system mounted noexec: -EPERM).
