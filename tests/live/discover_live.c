@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
+// alone: it fills the rings of everybody who listens
 /* discover on the running kernel: needs root (or CAP_PERFMON and CAP_SYS_PTRACE). */
 #include <dlfcn.h>
 #include <errno.h>

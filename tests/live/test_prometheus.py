@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
+# alone
 """The distribution's Prometheus scrapes a live agent with the configuration that we ship; every query of the dashboard has data."""
 import json
 import math

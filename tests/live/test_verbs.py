@@ -135,6 +135,28 @@ def whole_host_without_a_filter():
 
 
 @frame.test
+def other_processes_do_not_count():
+    """Two programs of one library: an agent that was asked for one (or for its children) counts that one alone."""
+    frame.needs_root()
+    command = [environments.python("ort-newest"), SCRIPT, "--wait", "--calls", "40", *files("small.onnx")]
+    with Workload(*command) as wanted, Workload(*command) as other:
+        for workload in (wanted, other):
+            workload.reach("before-load")
+            workload.go_on()
+            workload.reach("loaded")
+        with Agent(pids=[wanted.pid]) as agent:
+            agent.ready()
+            for workload in (other, wanted):
+                workload.go_on()
+                workload.reach("done")
+            metrics = agent.metrics()
+            for workload in (other, wanted):
+                workload.go_on()
+                result = workload.result()
+            compare(metrics, result, ORT)
+
+
+@frame.test
 def check_an_adapter_against_a_library():
     folder = os.path.join(environments.site_packages("ort-newest"), "onnxruntime", "capi")
     library = [name for name in os.listdir(folder) if name.startswith("onnxruntime_pybind11_state")][0]
