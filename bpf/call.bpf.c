@@ -9,6 +9,7 @@
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 const volatile __u64 ring_fill_mark = 1 << 20;
+const volatile bool filtered = false;
 
 /*
  * Counts, over the whole host, the handles that were freed or made anew. A thread that finds it unchanged knows that the
@@ -301,7 +302,8 @@ int on_exit(struct pt_regs *regs)
 		return 0;
 	}
 	if (!thread) {
-		count_loss(LOSS_EXIT_UNMATCHED);
+		if (is_wanted((__u32)(bpf_get_current_pid_tgid() >> 32)))
+			count_loss(LOSS_EXIT_UNMATCHED);
 		return 0;
 	}
 	slot = find_frame(thread, hook, regs->sp, regs->bp, cookie);

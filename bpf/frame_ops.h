@@ -12,15 +12,18 @@
 
 static struct thread zero_thread; /* too large for the stack; never written */
 
-/* The thread's memory, made at its first call. NULL: no room, which is counted. */
+/* The thread's memory, made at its first call. NULL: the process is not watched, or no room, which is counted. */
 static __always_inline struct thread *thread_get(void)
 {
-	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+	__u64 pid_tgid = bpf_get_current_pid_tgid();
+	__u32 tid = (__u32)pid_tgid;
 	struct thread *thread = bpf_map_lookup_elem(&threads, &tid);
 	struct wire_process process;
 
 	if (thread)
 		return thread;
+	if (!is_wanted((__u32)(pid_tgid >> 32)))
+		return NULL;
 	bpf_map_update_elem(&threads, &tid, &zero_thread, BPF_NOEXIST);
 	thread = bpf_map_lookup_elem(&threads, &tid);
 	if (!thread) {

@@ -2,7 +2,7 @@
 /*
  * `infermeter run`: our own child, and its children, stop when they have mapped executable code from a file,
  * until user space has put its probes in; so that the first call of a program that lives a moment counts.
- * A process that we did not start is never stopped: it is not in `held`. Loaded only for `run`.
+ * A process that we did not start is never stopped: it is not in `wanted`. Loaded only for `run`.
  */
 #include "emit.h"
 #include "maps.h"
@@ -11,14 +11,6 @@
 #define PROT_EXEC     4
 #define MAP_ANONYMOUS 0x20
 #define SYS_MMAP      9 /* x86-64; a 32-bit program's mmap is not held, nor any of its runtimes known */
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 8192);
-	__type(key, __u32); /* tgid */
-	__type(value, __u8);
-} held SEC(".maps");
 
 /* Stops the current process on its way back to user space, and says so at once. */
 static __always_inline void stop(void)
@@ -34,15 +26,10 @@ static __always_inline void stop(void)
 	bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
 }
 
-static __always_inline bool is_held(__u32 tgid)
-{
-	return bpf_map_lookup_elem(&held, &tgid) != NULL;
-}
-
 SEC("tp_btf/sys_exit")
 int BPF_PROG(hold_mmap, struct pt_regs *regs, long result)
 {
-	if (regs->orig_ax != SYS_MMAP || !is_held((__u32)(bpf_get_current_pid_tgid() >> 32)))
+	if (regs->orig_ax != SYS_MMAP || !is_wanted((__u32)(bpf_get_current_pid_tgid() >> 32)))
 		return 0;
 	if ((regs->dx & PROT_EXEC) && !(regs->r10 & MAP_ANONYMOUS) && (unsigned long)result < -4095UL)
 		stop();
@@ -52,18 +39,7 @@ int BPF_PROG(hold_mmap, struct pt_regs *regs, long result)
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(hold_exec, struct task_struct *task)
 {
-	if (is_held((__u32)task->tgid))
+	if (is_wanted((__u32)task->tgid))
 		stop();
-	return 0;
-}
-
-SEC("tp_btf/sched_process_fork")
-int BPF_PROG(hold_fork, struct task_struct *parent, struct task_struct *child)
-{
-	__u32 tgid = (__u32)child->tgid;
-	__u8 one = 1;
-
-	if (parent->tgid != child->tgid && is_held((__u32)parent->tgid))
-		bpf_map_update_elem(&held, &tgid, &one, BPF_ANY);
 	return 0;
 }

@@ -44,8 +44,13 @@ int BPF_PROG(on_thread_exit, struct task_struct *task)
 {
 	end_thread((__u32)task->pid);
 	/* signal->live was counted down before this tracepoint: 0 in the last thread. */
-	if (task->signal->live.counter == 0)
-		end_process((__u32)task->tgid, WIRE_EXIT);
+	if (task->signal->live.counter == 0) {
+		__u32 tgid = (__u32)task->tgid;
+
+		end_process(tgid, WIRE_EXIT);
+		if (filtered)
+			bpf_map_delete_elem(&wanted, &tgid);
+	}
 	return 0;
 }
 
@@ -57,5 +62,17 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_tid)
 	if (old_tid != task->pid)
 		end_thread((__u32)task->pid);
 	end_process((__u32)task->tgid, WIRE_EXEC);
+	return 0;
+}
+
+/* Loaded only with a filter: children of watched processes are watched. */
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+{
+	__u32 tgid = (__u32)child->tgid;
+	__u8 one = 1;
+
+	if (parent->tgid != child->tgid && is_wanted((__u32)parent->tgid))
+		bpf_map_update_elem(&wanted, &tgid, &one, BPF_ANY);
 	return 0;
 }

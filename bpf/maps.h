@@ -50,6 +50,17 @@ struct {
 	__type(value, struct wire_process);
 } processes SEC(".maps") __weak;
 
+/* With a filter (--pid, run): the processes that are watched. A probe stands in the file, so others fire it too. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, THREADS_MAX);
+	__type(key, __u32); /* tgid */
+	__type(value, __u8);
+} wanted SEC(".maps") __weak;
+
+extern const volatile bool filtered;
+
 /* enum wire_loss, per CPU. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -71,6 +82,11 @@ static __always_inline void count_loss(__u32 kind)
 	/* Programs of uprobes can be preempted by others on the same CPU: a plain ++ could lose one. */
 	if (count)
 		__sync_fetch_and_add(count, 1);
+}
+
+static __always_inline bool is_wanted(__u32 tgid)
+{
+	return !filtered || bpf_map_lookup_elem(&wanted, &tgid);
 }
 
 /* The current process's instance. */

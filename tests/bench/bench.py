@@ -179,7 +179,7 @@ def main():
         print("Records through decode, model and histograms on one core")
         subprocess.run([ROOT / "build" / "tests" / "bench" / "model_bench"], check=True)
     if "ort" in options.parts:
-        import bench_ort
+        import bench_ort  # needs the environments of the live tests
         bench_ort.run(options.rounds)
     if "agent" in options.parts:
         bench_agent(options.rounds)

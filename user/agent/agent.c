@@ -228,6 +228,9 @@ static void on_process_maps(void *context, pid_t pid, struct module_key key)
 
 	if (!module)
 		return;
+	/* Those that it forked before we came: the kernel adds only what is forked from now on. */
+	if (agent->programs && agent->options.n_pids)
+		programs__want(agent->programs, pid);
 	fd = discover__open(agent->discover, key);
 	processes__maps(agent->processes, pid, module, fd);
 	if (fd >= 0)
@@ -316,7 +319,12 @@ static int fail(struct agent_error *error, int exit_code, const char *format, ..
 
 static int load_programs(struct agent *agent, struct agent_error *error)
 {
-	struct programs_options options = { agent->options.ring_bytes, agent->options.hold, agent->options.no_multi };
+	struct programs_options options = {
+		.ring_bytes = agent->options.ring_bytes,
+		.filtered = agent->options.n_pids || agent->options.only_added,
+		.hold = agent->options.hold,
+		.no_multi = agent->options.no_multi,
+	};
 	struct feature_state states[FEATURES];
 	const struct feature_state *missing;
 	int code;
@@ -350,6 +358,17 @@ static const char *cache_dir(char *buffer, size_t size)
 	return buffer;
 }
 
+/* A host's files wait for their answers with a descriptor each. */
+static void allow_many_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 static int open_rooms(struct agent *agent, struct agent_error *error)
 {
 	const struct discover_user user = {
@@ -373,6 +392,7 @@ static int open_rooms(struct agent *agent, struct agent_error *error)
 	struct adapter_error adapter_error;
 	char path[4096];
 
+	allow_many_files();
 	agent->config = config__read(agent->options.config, error->text, sizeof(error->text));
 	if (!agent->config)
 		return fail(error, 2, "%s", strdupa(error->text));
@@ -462,8 +482,11 @@ void agent__free(struct agent *agent)
 
 int agent__start(struct agent *agent)
 {
-	int error = discover__start(agent->discover);
+	int error;
 
+	for (size_t i = 0; agent->programs && i < agent->options.n_pids; i++)
+		programs__want(agent->programs, agent->options.pids[i]);
+	error = discover__start(agent->discover);
 	agent->started = true;
 	check_ready(agent);
 	return error;
@@ -476,7 +499,7 @@ bool agent__ready(const struct agent *agent)
 
 int agent__add_pid(struct agent *agent, pid_t pid)
 {
-	int error = agent->options.hold ? programs__hold(agent->programs, pid) : 0;
+	int error = agent->programs ? programs__want(agent->programs, pid) : 0;
 
 	return error ? error : discover__add_pid(agent->discover, pid);
 }

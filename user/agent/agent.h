@@ -50,7 +50,7 @@ int agent__start(struct agent *agent);
 /* Has everything that ran at the start been attached? */
 bool agent__ready(const struct agent *agent);
 
-/* Adds a process to those that are watched, and, where options.hold was set, holds it at new code. Returns 0 or -errno. */
+/* Adds a process and its children to those that are watched. Returns 0 or -errno. */
 int agent__add_pid(struct agent *agent, pid_t pid);
 
 /* Counts everything that ended before now. */

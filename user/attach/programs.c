@@ -48,8 +48,7 @@ static int take_record(void *context, void *data, size_t size)
 
 static struct bpf_program *hold_programs(struct infermeter *skeleton, size_t i)
 {
-	struct bpf_program *programs[] = { skeleton->progs.hold_mmap, skeleton->progs.hold_exec,
-					   skeleton->progs.hold_fork };
+	struct bpf_program *programs[] = { skeleton->progs.hold_mmap, skeleton->progs.hold_exec };
 
 	return i < sizeof(programs) / sizeof(*programs) ? programs[i] : NULL;
 }
@@ -74,6 +73,8 @@ struct programs *programs__new(const struct programs_options *options)
 		set_multi(programs->skeleton);
 	bpf_map__set_max_entries(programs->skeleton->maps.ring, (uint32_t)ring_bytes);
 	programs->skeleton->rodata->ring_fill_mark = ring_bytes / 2;
+	programs->skeleton->rodata->filtered = options->filtered || options->hold;
+	bpf_program__set_autoload(programs->skeleton->progs.on_fork, options->filtered || options->hold);
 	for (size_t i = 0; hold_programs(programs->skeleton, i); i++)
 		bpf_program__set_autoload(hold_programs(programs->skeleton, i), options->hold);
 	error = infermeter__load(programs->skeleton);
@@ -167,10 +168,10 @@ size_t programs__collect(struct programs *programs, alive_fn *alive, void *conte
 	return dropped;
 }
 
-int programs__hold(struct programs *programs, pid_t tgid)
+int programs__want(struct programs *programs, pid_t tgid)
 {
 	uint32_t key = (uint32_t)tgid;
 	uint8_t one = 1;
 
-	return bpf_map_update_elem(bpf_map__fd(programs->skeleton->maps.held), &key, &one, BPF_ANY);
+	return bpf_map_update_elem(bpf_map__fd(programs->skeleton->maps.wanted), &key, &one, BPF_ANY);
 }

@@ -14,7 +14,8 @@ struct programs;
 
 struct programs_options {
 	size_t ring_bytes; /* a power of two, at least a page; 0: 2 MiB */
-	bool hold;	   /* load the programs that stop a held child at new code (`run`) */
+	bool filtered;	   /* only processes given by programs__want, and their children */
+	bool hold;	   /* these are also stopped at new executable code (`run`); implies filtered */
 	bool no_multi;	   /* use single uprobes although the kernel has uprobe_multi (tests) */
 };
 
@@ -40,7 +41,7 @@ void programs__each_frame(const struct programs *programs, frame_fn *fn, void *c
 typedef bool alive_fn(void *context, const struct wire_process *process);
 size_t programs__collect(struct programs *programs, alive_fn *alive, void *context);
 
-/* Holds this process and its children at new executable code (options.hold). Returns 0 or -errno. */
-int programs__hold(struct programs *programs, pid_t tgid);
+/* Watches this process and its children (options.filtered). Returns 0 or -errno. */
+int programs__want(struct programs *programs, pid_t tgid);
 
 #endif
