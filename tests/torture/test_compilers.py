@@ -41,7 +41,7 @@ for c in ("gcc", "clang"):
 CASES.add("shapes_static", built("shapes_static"), then=check_shapes)
 CASES.add("shapes_static_pie", built("shapes_static_pie"), then=check_shapes)
 CASES.add("stripped", built("hidden_main"))
-CASES.add("stripped_static", built("shapes_static_stripped"))
+CASES.add("stripped_static", built("shapes_static_stripped"), "stripped-static")
 
 if __name__ == "__main__":
     torture.main(CASES)

@@ -4,10 +4,10 @@
 
 shape_fn *hidden_get(void);
 
-int main(void)
+int main(int argc, char **argv)
 {
 	shape_fn *run = hidden_get();
-	struct tally tally = { .name = "stripped" };
+	struct tally tally = { .name = argc > 1 ? argv[1] : "stripped" };
 	static struct model model;
 
 	model_init(&model, tally.name);
