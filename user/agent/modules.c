@@ -155,6 +155,8 @@ void modules__use(struct modules *modules, struct module *module, int fd, bool s
 	if (seccomp && module->returns && !module->no_returns) {
 		/* Its uretprobes could kill this target: all its probes anew, without them. */
 		drop_plans(module);
+		if (modules->programs)
+			programs__reap(modules->programs); /* the same sites come next, under other names */
 		module->no_returns = true;
 		if (make_plans(modules, module))
 			return;
@@ -183,6 +185,8 @@ size_t modules__sweep(struct modules *modules, uint64_t now_ns, uint64_t idle_ns
 			detached++;
 		}
 	}
+	if (detached)
+		programs__reap(modules->programs);
 	return detached;
 }
 

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "attach/programs.h"
+#include "attach/reaper.h"
 #include "infermeter.skel.h"
 
 struct programs {
@@ -15,7 +16,9 @@ struct programs {
 	void *context;
 	bool multi;
 	uint32_t next_hook_id;
-	bool used[HOOKS_MAX]; /* entries of the map `hooks` */
+	struct reaper *reaper;
+	bool used[HOOKS_MAX];  /* entries of the map `hooks` */
+	bool limbo[HOOKS_MAX]; /* used no more, but a probe may still stand that names the entry: programs__reap */
 };
 
 #endif

@@ -63,6 +63,11 @@ struct programs *programs__new(const struct programs_options *options)
 		return NULL;
 	programs->next_hook_id = 1;
 	libbpf_set_print(print_libbpf);
+	programs->reaper = reaper__new();
+	if (!programs->reaper) {
+		error = -ENOMEM;
+		goto failed;
+	}
 	programs->skeleton = infermeter__open();
 	if (!programs->skeleton) {
 		error = -errno;
@@ -100,6 +105,7 @@ void programs__free(struct programs *programs)
 {
 	if (!programs)
 		return;
+	reaper__free(programs->reaper);
 	ring_buffer__free(programs->ring);
 	infermeter__destroy(programs->skeleton);
 	free(programs);
@@ -174,4 +180,17 @@ int programs__want(struct programs *programs, pid_t tgid)
 	uint8_t one = 1;
 
 	return bpf_map_update_elem(bpf_map__fd(programs->skeleton->maps.wanted), &key, &one, BPF_ANY);
+}
+
+void programs__reap(struct programs *programs)
+{
+	static const struct hook none;
+
+	reaper__wait(programs->reaper);
+	for (uint32_t slot = 0; slot < HOOKS_MAX; slot++) {
+		if (!programs->limbo[slot])
+			continue;
+		bpf_map_update_elem(bpf_map__fd(programs->skeleton->maps.hooks), &slot, &none, BPF_ANY);
+		programs->limbo[slot] = programs->used[slot] = false;
+	}
 }

@@ -44,4 +44,7 @@ size_t programs__collect(struct programs *programs, alive_fn *alive, void *conte
 /* Watches this process and its children (options.filtered). Returns 0 or -errno. */
 int programs__want(struct programs *programs, pid_t tgid);
 
+/* Waits until the probes that were detached are gone: some 50 ms, however many they are. */
+void programs__reap(struct programs *programs);
+
 #endif

@@ -13,9 +13,11 @@
 #include "attach/internal.h"
 #include "base/log.h"
 
+#define ALL_HOOKS SIZE_MAX /* of the plan that are for every process */
+
 struct attached {
 	struct bpf_link *link;
-	size_t hook; /* in the plan */
+	size_t hook; /* in the plan, or ALL_HOOKS */
 	pid_t pid;   /* -1: every process */
 	size_t sites;
 };
@@ -32,22 +34,16 @@ static const UT_icd attached_icd = { sizeof(struct attached), NULL, NULL, NULL }
 
 static int take_slot(struct programs *programs)
 {
-	for (int i = 0; i < HOOKS_MAX; i++) {
-		if (!programs->used[i]) {
-			programs->used[i] = true;
-			return i;
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < HOOKS_MAX; i++) {
+			if (!programs->used[i]) {
+				programs->used[i] = true;
+				return i;
+			}
 		}
+		programs__reap(programs);
 	}
 	return -ENOSPC;
-}
-
-static void give_slot(struct programs *programs, int slot)
-{
-	static const struct hook none;
-	uint32_t key = (uint32_t)slot;
-
-	bpf_map_update_elem(bpf_map__fd(programs->skeleton->maps.hooks), &key, &none, BPF_ANY);
-	programs->used[slot] = false;
 }
 
 /* Which program stands at a site, and whether as a uretprobe. NULL: none (a role that this hook does not use). */
@@ -94,32 +90,52 @@ static int keep(struct site_set *set, struct bpf_link *link, size_t hook, pid_t 
 	return 0;
 }
 
-static int attach_multi(struct site_set *set, size_t hook, uint8_t role, pid_t pid, const char *path)
+static bool is_wanted(const struct site_set *set, size_t wanted, size_t hook)
 {
-	const struct plan_hook *plan_hook = &set->plan->hooks[hook];
-	struct bpf_program *program = program_of(set->programs, plan_hook, role);
-	unsigned long *offsets = calloc(plan_hook->n_sites + 1, sizeof(*offsets));
-	__u64 *cookies = calloc(plan_hook->n_sites + 1, sizeof(*cookies));
+	if (set->plan->hooks[hook].refused || set->slots[hook] < 0)
+		return false;
+	return wanted == ALL_HOOKS ? !set->plan->hooks[hook].when_maps : wanted == hook;
+}
+
+/* A program, and at which sites of a hook (or ALL_HOOKS) it is wanted. */
+struct wanted {
+	size_t hook;
+	enum site_role role;
+	struct bpf_program *program;
+};
+
+static bool is_wanted_at(const struct site_set *set, const struct wanted *wanted, const struct plan_site *site)
+{
+	return site->role == wanted->role && is_wanted(set, wanted->hook, site->hook) &&
+	       program_of(set->programs, &set->plan->hooks[site->hook], site->role) == wanted->program;
+}
+
+/* One link for all that one program does in the file: each link costs its time when it is closed, or we are killed. */
+static int attach_multi(struct site_set *set, const struct wanted *wanted, pid_t pid, const char *path)
+{
+	unsigned long *offsets = calloc(set->plan->n_sites + 1, sizeof(*offsets));
+	__u64 *cookies = calloc(set->plan->n_sites + 1, sizeof(*cookies));
 	size_t n = 0;
 	int error = -ENOMEM;
 
 	if (!offsets || !cookies)
 		goto cleanup;
-	for (size_t i = 0; i < plan_hook->n_sites; i++) {
-		const struct plan_site *site = &set->plan->sites[plan_hook->first_site + i];
+	for (size_t i = 0; i < set->plan->n_sites; i++) {
+		const struct plan_site *site = &set->plan->sites[i];
 
-		if (site->role != role)
+		if (!is_wanted_at(set, wanted, site))
 			continue;
 		offsets[n] = site->offset;
-		cookies[n++] = cookie_of(site, set->slots[hook]);
+		cookies[n++] = cookie_of(site, set->slots[site->hook]);
 	}
 	error = 0;
-	if (n && program) {
+	if (n) {
 		LIBBPF_OPTS(bpf_uprobe_multi_opts, opts, .offsets = offsets, .cookies = cookies, .cnt = n,
-			    .retprobe = role == SITE_RETURN);
+			    .retprobe = wanted->role == SITE_RETURN);
 
 		errno = 0;
-		error = keep(set, bpf_program__attach_uprobe_multi(program, pid, path, NULL, &opts), hook, pid, n);
+		error = keep(set, bpf_program__attach_uprobe_multi(wanted->program, pid, path, NULL, &opts),
+			     wanted->hook, pid, n);
 	}
 cleanup:
 	free(offsets);
@@ -127,22 +143,20 @@ cleanup:
 	return error;
 }
 
-static int attach_single(struct site_set *set, size_t hook, uint8_t role, pid_t pid, const char *path)
+static int attach_single(struct site_set *set, const struct wanted *wanted, pid_t pid, const char *path)
 {
-	const struct plan_hook *plan_hook = &set->plan->hooks[hook];
-	struct bpf_program *program = program_of(set->programs, plan_hook, role);
 	int error = 0;
 
-	for (size_t i = 0; program && !error && i < plan_hook->n_sites; i++) {
-		const struct plan_site *site = &set->plan->sites[plan_hook->first_site + i];
-		LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = cookie_of(site, set->slots[hook]),
-			    .retprobe = role == SITE_RETURN, .attach_mode = PROBE_ATTACH_MODE_LINK);
+	for (size_t i = 0; !error && i < set->plan->n_sites; i++) {
+		const struct plan_site *site = &set->plan->sites[i];
+		LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = cookie_of(site, set->slots[site->hook]),
+			    .retprobe = wanted->role == SITE_RETURN, .attach_mode = PROBE_ATTACH_MODE_LINK);
 
-		if (site->role != role)
+		if (!is_wanted_at(set, wanted, site))
 			continue;
 		errno = 0;
-		error = keep(set, bpf_program__attach_uprobe_opts(program, pid, path, site->offset, &opts), hook, pid,
-			     1);
+		error = keep(set, bpf_program__attach_uprobe_opts(wanted->program, pid, path, site->offset, &opts),
+			     wanted->hook, pid, 1);
 	}
 	return error;
 }
@@ -154,8 +168,8 @@ static void drop_links(struct site_set *set, size_t hook, pid_t pid)
 	for (unsigned i = 0; i < utarray_len(set->links); i++) {
 		struct attached *attached = (struct attached *)utarray_eltptr(set->links, i);
 
-		if ((hook == SIZE_MAX || attached->hook == hook) && (pid == 0 || attached->pid == pid)) {
-			bpf_link__destroy(attached->link);
+		if ((hook == ALL_HOOKS || attached->hook == hook) && (pid == 0 || attached->pid == pid)) {
+			reaper__give(set->programs->reaper, attached->link);
 			continue;
 		}
 		*(struct attached *)utarray_eltptr(set->links, kept) =
@@ -165,17 +179,25 @@ static void drop_links(struct site_set *set, size_t hook, pid_t pid)
 	utarray_resize(set->links, kept);
 }
 
-/* One hook, for every process (pid -1) or one. Exits first: an entry without its exits would look like a call that never ends. */
+/*
+ * One hook or ALL_HOOKS, for every process (pid -1) or one. Exits first: an entry without its exits would look like a call
+ * that never ends. The plan has identity hooks before call hooks, which is the order of attaching within a role.
+ */
 static int attach_hook(struct site_set *set, size_t hook, pid_t pid)
 {
-	static const uint8_t order[] = { SITE_EXIT, SITE_RETURN, SITE_PAD, SITE_ENTRY };
+	const struct infermeter *skeleton = set->programs->skeleton;
+	const struct wanted order[] = {
+		{ hook, SITE_EXIT, skeleton->progs.on_exit },	{ hook, SITE_RETURN, skeleton->progs.on_exit },
+		{ hook, SITE_PAD, skeleton->progs.on_pad },	{ hook, SITE_ENTRY, skeleton->progs.on_caught },
+		{ hook, SITE_ENTRY, skeleton->progs.on_entry },
+	};
 	char path[64];
 	int error = 0;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", set->fd);
-	for (size_t i = 0; !error && i < sizeof(order); i++)
-		error = set->programs->multi ? attach_multi(set, hook, order[i], pid, path)
-					     : attach_single(set, hook, order[i], pid, path);
+	for (size_t i = 0; !error && i < sizeof(order) / sizeof(*order); i++)
+		error = set->programs->multi ? attach_multi(set, &order[i], pid, path)
+					     : attach_single(set, &order[i], pid, path);
 	if (error)
 		drop_links(set, hook, pid);
 	return error;
@@ -207,6 +229,23 @@ static void refuse(struct plan_hook *hook, const char *what, int error)
 	snprintf(hook->why, sizeof(hook->why), "%s: %s", what, strerror(-error));
 }
 
+/* The kernel takes all probes of a link or none: which hook has one that it does not take? Returns how many have. */
+static size_t attach_each(struct site_set *set, int *error)
+{
+	size_t bad = 0;
+
+	for (size_t i = 0; i < set->plan->n_hooks; i++) {
+		int error_of_hook = is_wanted(set, ALL_HOOKS, i) ? attach_hook(set, i, -1) : 0;
+
+		if (!error_of_hook)
+			continue;
+		refuse(&set->plan->hooks[i], "the kernel refused the probe", error_of_hook);
+		*error = error_of_hook;
+		bad++;
+	}
+	return bad;
+}
+
 struct site_set *sites__attach(struct programs *programs, struct plan *plan, int fd)
 {
 	struct site_set *set = calloc(1, sizeof(*set));
@@ -226,27 +265,21 @@ struct site_set *sites__attach(struct programs *programs, struct plan *plan, int
 		goto failed;
 	}
 	memset(set->slots, -1, (plan->n_hooks + 1) * sizeof(*set->slots));
-	/* The plan has identity hooks before call hooks: the order of attaching is its order. */
 	for (size_t i = 0; i < plan->n_hooks; i++) {
 		struct plan_hook *hook = &plan->hooks[i];
 
 		if (hook->refused)
 			continue;
 		error = publish_hook(set, i);
-		if (error) {
-			refuse(hook, "no room for the hook in the kernel's table", error);
-			continue;
-		}
-		if (hook->when_maps) {
-			per_process = true;
-			good++;
-			continue;
-		}
-		error = attach_hook(set, i, -1);
 		if (error)
-			refuse(hook, "the kernel refused the probe", error);
+			refuse(hook, "no room for the hook in the kernel's table", error);
 		else
 			good++;
+		per_process |= hook->when_maps != NULL;
+	}
+	if (attach_hook(set, ALL_HOOKS, -1)) {
+		programs__reap(programs); /* none twice */
+		good -= attach_each(set, &error);
 	}
 	if (!good)
 		goto failed;
@@ -292,17 +325,17 @@ int sites__attach_process(struct site_set *set, const char *when_maps, pid_t pid
 
 void sites__forget_process(struct site_set *set, pid_t pid)
 {
-	drop_links(set, SIZE_MAX, pid);
+	drop_links(set, ALL_HOOKS, pid);
 }
 
 void sites__detach(struct site_set *set)
 {
 	if (!set)
 		return;
-	drop_links(set, SIZE_MAX, 0);
+	drop_links(set, ALL_HOOKS, 0);
 	for (size_t i = 0; set->slots && i < set->plan->n_hooks; i++) {
 		if (set->slots[i] >= 0)
-			give_slot(set->programs, set->slots[i]);
+			set->programs->limbo[set->slots[i]] = true;
 	}
 	utarray_free(set->links);
 	if (set->fd >= 0)

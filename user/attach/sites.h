@@ -26,7 +26,7 @@ int sites__attach_process(struct site_set *set, const char *when_maps, pid_t pid
 /* The process is gone or is another program now. */
 void sites__forget_process(struct site_set *set, pid_t pid);
 
-/* Detaches all; NULL is fine. Records of its hooks may still lie in the ring. */
+/* Detaches all; NULL is fine. The probes are gone after programs__reap; records of its hooks may still lie in the ring. */
 void sites__detach(struct site_set *set);
 
 /* How many probes are in place. */
