@@ -294,6 +294,7 @@ int on_exit(struct pt_regs *regs)
 	struct thread *thread = bpf_map_lookup_elem(&threads, &tid);
 	struct expr_state *state;
 	struct frame *frame;
+	bool announced;
 	__u16 means;
 	int slot;
 
@@ -315,6 +316,7 @@ int on_exit(struct pt_regs *regs)
 	if (thread->open)
 		close_inner(thread, frame->sp, now);
 	means = hook->means;
+	announced = frame->known & (1U << VALUE_HANDLE) && !(hook->flags & HOOK_NAME_AT_EXIT); /* at the entry */
 	if (hook->exit.length || hook->flags & HOOK_NAME_AT_EXIT) {
 		state = &thread->state;
 		fill_args(state, regs, frame->sp);
@@ -325,8 +327,8 @@ int on_exit(struct pt_regs *regs)
 		evaluate(state, hook, hook->exit.start, hook->exit.length);
 		frame->known = (__u8)state->known;
 		copy_values(frame->values, state->values);
-		if ((means == HOOK_LOAD || means == HOOK_DERIVE) && hook->flags & HOOK_NAME_AT_EXIT &&
-		    frame->known & (1U << VALUE_HANDLE) && frame->values[VALUE_HANDLE])
+		if ((means == HOOK_LOAD || means == HOOK_DERIVE) && !announced && frame->known & (1U << VALUE_HANDLE) &&
+		    frame->values[VALUE_HANDLE])
 			see_handle(thread, hook, true);
 	}
 	if (means == HOOK_CALL && !(frame->known & (1U << VALUE_HANDLE)))

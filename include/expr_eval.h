@@ -16,8 +16,8 @@
 #include "expr.h"
 
 #define EXPR_SPACES 0x2020202020202020ULL
-#define EXPR_ONES 0x0101010101010101ULL
-#define EXPR_TOPS 0x8080808080808080ULL
+#define EXPR_ONES   0x0101010101010101ULL
+#define EXPR_TOPS   0x8080808080808080ULL
 
 /* Are all bytes of the string printable? By words: a byte below 0x20 borrows from its top bit, a 0x7f is a zero after the xor. */
 static inline int expr__printable(const struct expr_state *s)
@@ -76,6 +76,27 @@ static inline long expr__string_length(struct expr_state *s, void *context, __u6
 	return total;
 }
 
+/* The low bits of a value, as the width says. */
+static inline __u64 expr__extend(__u64 value, __u8 width)
+{
+	switch (width) {
+	case EXPR_U8:
+		return (__u8)value;
+	case EXPR_U16:
+		return (__u16)value;
+	case EXPR_U32:
+		return (__u32)value;
+	case EXPR_S8:
+		return (__u64)(__s64)(__s8)value;
+	case EXPR_S16:
+		return (__u64)(__s64)(__s16)value;
+	case EXPR_S32:
+		return (__u64)(__s64)(__s32)value;
+	default:
+		return value;
+	}
+}
+
 static inline int expr__load(struct expr_state *s, void *context, const struct expr_op *op, __u64 address)
 {
 	__u64 value = 0;
@@ -101,13 +122,7 @@ static inline int expr__load(struct expr_state *s, void *context, const struct e
 	}
 	if (failed)
 		return -1;
-	if (op->b == EXPR_S8)
-		value = (__u64)(__s64)(__s8)value;
-	else if (op->b == EXPR_S16)
-		value = (__u64)(__s64)(__s16)value;
-	else if (op->b == EXPR_S32)
-		value = (__u64)(__s64)(__s32)value;
-	s->r[op->dst & (EXPR_REGISTERS - 1)] = value;
+	s->r[op->dst & (EXPR_REGISTERS - 1)] = expr__extend(value, op->b);
 	return 0;
 }
 
@@ -116,7 +131,8 @@ static inline int expr__step(struct expr_state *s, void *context, const struct e
 {
 	__u32 pc = s->pc;
 	const struct expr_op *op = &ops[pc & (EXPR_OPS_MAX - 1)];
-	__u64 a = s->r[op->a & (EXPR_REGISTERS - 1)], b = s->r[op->b & (EXPR_REGISTERS - 1)], value = 0;
+	__u64 a = s->cells[op->a & (EXPR_CELLS - 1)], b = s->cells[op->b & (EXPR_CELLS - 1)], value = 0;
+	__u64 imm = (__u64)(__s64)op->imm;
 	long length;
 	int jump = 0;
 
@@ -127,7 +143,7 @@ static inline int expr__step(struct expr_state *s, void *context, const struct e
 	case EXPR_END:
 		return 1;
 	case EXPR_IMM:
-		value = (__u64)(__s64)op->imm;
+		value = imm;
 		break;
 	case EXPR_IMM_HIGH:
 		value = (s->r[op->dst & (EXPR_REGISTERS - 1)] & 0xffffffff) | (__u64)(__u32)op->imm << 32;
@@ -135,55 +151,52 @@ static inline int expr__step(struct expr_state *s, void *context, const struct e
 	case EXPR_MOV:
 		value = a;
 		break;
-	case EXPR_ARG:
-		value = s->args[op->a & (EXPR_ARGS - 1)];
-		break;
-	case EXPR_SAVED:
-		value = s->saved[op->a & (EXPR_SAVED_MAX - 1)];
-		break;
 	case EXPR_MODULE:
 		value = s->base + a;
 		break;
 	case EXPR_LOAD:
-		if (expr__load(s, context, op, a + (__u64)(__s64)op->imm))
+		if (expr__load(s, context, op, a + imm))
 			goto fault;
 		return 0;
 	case EXPR_ADD:
-		value = a + b;
+		value = a + (b + imm);
 		break;
 	case EXPR_SUB:
-		value = a - b;
+		value = a - (b + imm);
 		break;
 	case EXPR_MUL:
-		value = a * b;
+		value = a * (b + imm);
 		break;
 	case EXPR_DIV:
-		if (!b)
+		if (b + imm == 0)
 			goto fault;
-		value = a / b;
+		value = a / (b + imm);
 		break;
 	case EXPR_MOD:
-		if (!b)
+		if (b + imm == 0)
 			goto fault;
-		value = a % b;
+		value = a % (b + imm);
 		break;
 	case EXPR_AND:
-		value = a & b;
+		value = a & (b + imm);
 		break;
 	case EXPR_OR:
-		value = a | b;
+		value = a | (b + imm);
 		break;
 	case EXPR_XOR:
-		value = a ^ b;
+		value = a ^ (b + imm);
 		break;
 	case EXPR_SHL:
-		value = a << (b & 63);
+		value = a << ((b + imm) & 63);
 		break;
 	case EXPR_SHR:
-		value = a >> (b & 63);
+		value = a >> ((b + imm) & 63);
 		break;
 	case EXPR_SAR:
-		value = (__u64)((__s64)a >> (b & 63));
+		value = (__u64)((__s64)a >> ((b + imm) & 63));
+		break;
+	case EXPR_EXTEND:
+		value = expr__extend(a, op->b);
 		break;
 	case EXPR_JMP:
 		jump = 1;

@@ -16,7 +16,7 @@
 #include "tests/live/evaluator.skel.h"
 
 #define VECTORS 20000
-#define AREA 16384 /* the second half cannot be read */
+#define AREA	16384 /* the second half cannot be read */
 
 struct vector {
 	struct hook hook;
@@ -36,7 +36,7 @@ static uint64_t random_word(void)
 	case 2:
 		return (uint64_t)(uintptr_t)area + AREA / 2 - (uint64_t)(random() % 300);
 	case 3:
-		return (uint64_t)-(random() % 1000);
+		return (uint64_t) - (random() % 1000);
 	default:
 		return (uint64_t)random() << 33 ^ (uint64_t)random() << 11 ^ (uint64_t)random();
 	}
@@ -70,8 +70,8 @@ static void make_program(struct hook *hook)
 		/* Some codes that there are not; registers beyond the last; jumps to anywhere near. */
 		op->code = (uint8_t)(random() % (EXPR_CODES + 1));
 		op->dst = (uint8_t)(random() % 18);
-		op->a = (uint8_t)(random() % 18);
-		op->b = (uint8_t)(random() % 18);
+		op->a = (uint8_t)(random() % (EXPR_CELLS + 4));
+		op->b = (uint8_t)(random() % 3 ? random() % 18 : random() % (EXPR_CELLS + 4));
 		switch (op->code) {
 		case EXPR_JMP:
 		case EXPR_JEQ:
@@ -91,14 +91,14 @@ static void make_program(struct hook *hook)
 			break;
 		}
 		if (op->code == EXPR_END && random() % 4) /* not too many short ones */
-			op->code = EXPR_ARG;
+			op->code = EXPR_MOV;
 	}
 	/* Half of them begin with addresses and lengths in registers, or hardly one would come to a string. */
 	for (int i = 0; random() % 2 && i < 2 && i < length; i++)
-		hook->ops[start + i] = (struct expr_op){ i % 2 ? EXPR_IMM : EXPR_ARG, (uint8_t)i, (uint8_t)i, 0,
-							 (int32_t)(random() % 600) };
+		hook->ops[start + i] = (struct expr_op) { i % 2 ? EXPR_IMM : EXPR_MOV, (uint8_t)i,
+							  (uint8_t)(EXPR_CELL_ARGS + i), 0, (int32_t)(random() % 600) };
 	if (length > 2 && random() % 2)
-		hook->ops[start + 2] = (struct expr_op){ random() % 2 ? EXPR_STRING : EXPR_CSTRING, 0, 0, 1, 0 };
+		hook->ops[start + 2] = (struct expr_op) { random() % 2 ? EXPR_STRING : EXPR_CSTRING, 0, 0, 1, 0 };
 }
 
 static int read_own(void *context, void *to, size_t n, uint64_t address)

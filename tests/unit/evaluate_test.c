@@ -393,7 +393,7 @@ static void live_process(void)
 	struct expr_state state = { 0 };
 	pid_t pid = getpid();
 
-	hook->ops[0] = (struct expr_op) { .code = EXPR_ARG, .dst = 1, .a = EXPR_DI };
+	hook->ops[0] = (struct expr_op) { .code = EXPR_MOV, .dst = 1, .a = EXPR_CELL_ARGS + EXPR_DI };
 	hook->ops[1] = (struct expr_op) { .code = EXPR_CSTRING, .a = 1 };
 	hook->entry.length = 2;
 	state.args[EXPR_DI] = (uintptr_t)name;

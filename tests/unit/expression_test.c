@@ -331,8 +331,8 @@ static void too_complex(void)
 	CHECK(strstr(f->error.text, "test.yaml:9:") && strstr(f->error.text, "too complex: more than 15 values"));
 
 	strcpy(text, "    means: call\n    entry:\n      handle: \"%di\"\n      batch: 1");
-	for (int i = 0; i < 105; i++)
-		strcat(text, " + %si:s8");
+	for (int i = 0; i < 260; i++)
+		strcat(text, i == 130 ? "\n      tokens: 1" : "+%si:s8");
 	strcat(text, "\n");
 	CHECK(!fixture__read(f, text));
 	CHECK(strstr(f->error.text, "too complex: this hook needs more than 512 operations"));

@@ -8,7 +8,7 @@
 #include <sys/types.h>
 
 #define CLI_PIDS_MAX 256
-#define CLI_LISTEN "127.0.0.1:9464"
+#define CLI_LISTEN   "127.0.0.1:9464"
 
 enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_NOT_ALLOWED = 3 };
 
@@ -16,11 +16,11 @@ struct cli_options {
 	pid_t pids[CLI_PIDS_MAX];
 	size_t n_pids;
 	const char *runtimes, *config, *save, *module, *output;
-	const char *listen;	/* CLI_LISTEN unless given */
+	const char *listen; /* CLI_LISTEN unless given */
 	bool listen_given;
 	bool json, once, verbose, single_probes;
 	size_t ring_bytes;
-	char **arguments;	/* what stands after the options */
+	char **arguments; /* what stands after the options */
 	size_t n_arguments;
 };
 

@@ -48,45 +48,54 @@ static int eval_load(struct compiler *c, const struct node *node, struct operand
 
 static int eval_cast(struct compiler *c, const struct node *node, struct operand *operand)
 {
-	static const uint8_t bits[] = { [EXPR_U8] = 8, [EXPR_U16] = 16, [EXPR_U32] = 32, [EXPR_U64] = 64,
-					[EXPR_S8] = 8, [EXPR_S16] = 16, [EXPR_S32] = 32 };
-	struct operand from = { 0 }, shift = { 0 };
-	int err = compile__eval(c, node->a, &from);
+	struct operand from = { 0 };
+	int width = node->width, err = compile__eval(c, node->a, &from);
 
-	if (err || node->width == EXPR_U64) {
+	if (err || width == EXPR_U64) {
 		*operand = from;
 		return err;
 	}
-	err = compile__take(c, node, &shift);
-	if (!err) {
-		*operand = from;
-		if (!from.owned)
-			err = compile__take(c, node, operand);
-	}
-	if (!err && (node->width == EXPR_U8 || node->width == EXPR_U16)) {
-		err = compile__number(c, node, shift.reg, node->width == EXPR_U8 ? 0xff : 0xffff);
-		if (!err)
-			err = compile__emit(c, node, EXPR_AND, operand->reg, from.reg, shift.reg, 0);
-	} else if (!err) {
-		err = compile__number(c, node, shift.reg, 64U - bits[node->width]);
-		if (!err)
-			err = compile__emit(c, node, EXPR_SHL, operand->reg, from.reg, shift.reg, 0);
-		if (!err)
-			err = compile__emit(c, node, node->is_signed ? EXPR_SAR : EXPR_SHR, operand->reg, operand->reg,
-					    shift.reg, 0);
-	}
-	if (!err)
-		compile__give(c, &shift);
-	return err;
+	*operand = from;
+	if (!from.owned)
+		err = compile__take(c, node, operand);
+	return err ? err : compile__emit(c, node, EXPR_EXTEND, operand->reg, from.reg, width, 0);
+}
+
+/* Is the node a number that an operation can hold in itself? 1, 0, or -ENOENT. */
+static int as_immediate(struct compiler *c, const struct node *node, int32_t *immediate)
+{
+	uint64_t number = 0;
+	int known = compile__fold(c, node, &number);
+
+	*immediate = (int32_t)(uint32_t)number;
+	return known == 1 ? (uint64_t)(int64_t)*immediate == number : known;
+}
+
+static bool commutes(enum expr_code code)
+{
+	return code == EXPR_ADD || code == EXPR_MUL || code == EXPR_AND || code == EXPR_OR || code == EXPR_XOR;
 }
 
 static int eval_binary(struct compiler *c, const struct node *node, struct operand *operand)
 {
+	enum expr_code code = compile__operation(c, node);
+	const struct node *left = node->a, *right = node->b;
 	struct operand a = { 0 }, b = { 0 };
-	int err = compile__eval(c, node->a, &a);
+	int32_t immediate = 0;
+	int err, known = as_immediate(c, right, &immediate);
 
-	if (!err)
-		err = compile__eval(c, node->b, &b);
+	if (known == 0 && commutes(code)) {
+		known = as_immediate(c, left, &immediate);
+		if (known == 1) {
+			left = node->b;
+			right = node->a;
+		}
+	}
+	err = known < 0 ? known : compile__eval(c, left, &a);
+	if (!err && known == 0) {
+		immediate = 0;
+		err = compile__eval(c, right, &b);
+	}
 	if (err)
 		return err;
 	if (a.owned)
@@ -96,7 +105,7 @@ static int eval_binary(struct compiler *c, const struct node *node, struct opera
 	else
 		err = compile__take(c, node, operand);
 	if (!err)
-		err = compile__emit(c, node, compile__operation(c, node), operand->reg, a.reg, b.reg, 0);
+		err = compile__emit(c, node, code, operand->reg, a.reg, b.reg, immediate);
 	if (!err && a.owned)
 		compile__give(c, &b);
 	return err;
@@ -111,27 +120,23 @@ static int eval_saved(struct compiler *c, const struct node *node, struct operan
 		return compile__error(
 			c, node,
 			"entry(…) is for what is read at exit; here everything is at the call's entry already");
-	err = compile__take(c, node, operand);
-	if (!err && c->uncertain & 1U << node->number) {
-		err = compile__take(c, node, &flags);
-		if (!err)
-			err = compile__emit(c, node, EXPR_SAVED, flags.reg, (int)c->certain_slot, 0, 0);
-		if (!err)
-			err = compile__number(c, node, operand->reg, 1U << node->number);
-		if (!err)
-			err = compile__emit(c, node, EXPR_AND, flags.reg, flags.reg, operand->reg, 0);
-		if (!err)
-			err = compile__jump(c, node, EXPR_JEQ, flags.reg, ZERO, c->fail);
-		if (!err)
-			compile__give(c, &flags);
-	}
-	return err ? err : compile__emit(c, node, EXPR_SAVED, operand->reg, (int)node->number, 0, 0);
+	operand->reg = EXPR_CELL_SAVED + (int)node->number;
+	operand->owned = false;
+	if (!(c->uncertain & 1U << node->number))
+		return 0;
+	err = compile__take(c, node, &flags);
+	if (!err)
+		err = compile__emit(c, node, EXPR_AND, flags.reg, EXPR_CELL_SAVED + (int)c->certain_slot, ZERO,
+				    1 << node->number);
+	if (!err)
+		err = compile__jump(c, node, EXPR_JEQ, flags.reg, ZERO, c->fail);
+	if (!err)
+		compile__give(c, &flags);
+	return err;
 }
 
 static int eval_register(struct compiler *c, const struct node *node, struct operand *operand)
 {
-	int err;
-
 	if (c->at_exit && node->number != EXPR_AX && node->number != EXPR_DX)
 		return compile__error(
 			c, node,
@@ -143,8 +148,9 @@ static int eval_register(struct compiler *c, const struct node *node, struct ope
 		c->report->exit_needs |= 1U << node->number;
 	else
 		c->report->needs |= 1U << node->number;
-	err = compile__take(c, node, operand);
-	return err ? err : compile__emit(c, node, EXPR_ARG, operand->reg, (int)node->number, 0, 0);
+	operand->reg = EXPR_CELL_ARGS + (int)node->number;
+	operand->owned = false;
+	return 0;
 }
 
 static int eval_name(struct compiler *c, const struct node *node, struct operand *operand)

@@ -141,18 +141,14 @@ static int cow_text(struct compiler *c, const struct node *at, int object, struc
 static int measure_text(struct compiler *c, const struct node *at, struct text *text)
 {
 	int top = compile__label(c), end = compile__label(c);
-	struct operand byte = { 0 }, one = { 0 };
+	struct operand byte = { 0 };
 	int err = compile__take(c, at, &text->length);
 
 	if (!err)
 		err = compile__take(c, at, &byte);
-	if (!err)
-		err = compile__take(c, at, &one);
 	if (err)
 		return err;
 	err = compile__number(c, at, text->length.reg, 0);
-	if (!err)
-		err = compile__number(c, at, one.reg, 1);
 	compile__place(c, top);
 	if (!err)
 		err = compile__emit(c, at, EXPR_ADD, byte.reg, text->pointer.reg, text->length.reg, 0);
@@ -161,16 +157,14 @@ static int measure_text(struct compiler *c, const struct node *at, struct text *
 	if (!err)
 		err = compile__jump(c, at, EXPR_JEQ, byte.reg, ZERO, end);
 	if (!err)
-		err = compile__emit(c, at, EXPR_ADD, text->length.reg, text->length.reg, one.reg, 0);
+		err = compile__emit(c, at, EXPR_ADD, text->length.reg, text->length.reg, ZERO, 1);
 	if (!err)
 		err = jump_number(c, at, EXPR_JLE, text->length.reg, SCAN_LIMIT, false, top);
 	if (!err)
 		err = compile__jump(c, at, EXPR_JMP, 0, 0, c->fail);
 	compile__place(c, end);
-	if (!err) {
+	if (!err)
 		compile__give(c, &byte);
-		compile__give(c, &one);
-	}
 	return err;
 }
 
@@ -260,17 +254,13 @@ static int compare_bytes(struct compiler *c, const struct node *at, int from, in
 static int search(struct compiler *c, const struct node *at, const struct text *text, char wanted, int label)
 {
 	int top = compile__label(c), found = compile__label(c), whole = compile__label(c);
-	struct operand byte = { 0 }, stop = { 0 }, place = { 0 }, one = { 0 };
+	struct operand byte = { 0 }, stop = { 0 }, place = { 0 };
 	int err = compile__take(c, at, &byte);
 
 	if (!err)
 		err = compile__take(c, at, &stop);
 	if (!err)
 		err = compile__take(c, at, &place);
-	if (!err)
-		err = compile__take(c, at, &one);
-	if (!err)
-		err = compile__number(c, at, one.reg, 1);
 	if (!err)
 		err = compile__emit(c, at, EXPR_ADD, place.reg, text->pointer.reg, text->length.reg, 0);
 	if (!err)
@@ -284,7 +274,7 @@ static int search(struct compiler *c, const struct node *at, const struct text *
 	if (!err)
 		err = compile__jump(c, at, EXPR_JLE, place.reg, stop.reg, label);
 	if (!err)
-		err = compile__emit(c, at, EXPR_SUB, place.reg, place.reg, one.reg, 0);
+		err = compile__emit(c, at, EXPR_SUB, place.reg, place.reg, ZERO, 1);
 	if (!err)
 		err = compile__emit(c, at, EXPR_LOAD, byte.reg, place.reg, EXPR_U8, 0);
 	if (!err)
@@ -296,7 +286,6 @@ static int search(struct compiler *c, const struct node *at, const struct text *
 		compile__give(c, &byte);
 		compile__give(c, &stop);
 		compile__give(c, &place);
-		compile__give(c, &one);
 	}
 	return err;
 }

@@ -181,14 +181,12 @@ static int loop_head(struct compiler *c, const struct alternative *alternative, 
 		compile__place(c, within);
 		/* From rounds to the index behind the last one. */
 		if (!err && alternative->step != 1) {
-			err = compile__number(c, at, limit.reg, alternative->step);
-			if (!err)
-				err = compile__emit(c, at, EXPR_MUL, loop->end.reg, loop->end.reg, limit.reg, 0);
+			err = compile__emit(c, at, EXPR_MUL, loop->end.reg, loop->end.reg, ZERO,
+					    (int32_t)alternative->step);
 		}
 		if (!err && alternative->start) {
-			err = compile__number(c, at, limit.reg, alternative->start);
-			if (!err)
-				err = compile__emit(c, at, EXPR_ADD, loop->end.reg, loop->end.reg, limit.reg, 0);
+			err = compile__emit(c, at, EXPR_ADD, loop->end.reg, loop->end.reg, ZERO,
+					    (int32_t)alternative->start);
 		}
 		if (!err)
 			compile__give(c, &limit);
@@ -240,7 +238,6 @@ static int compile_loop(struct compiler *c, const struct alternative *alternativ
 	int outer = c->fail, err;
 	struct loop loop = { 0 };
 	struct snapshot round;
-	struct operand step = { 0 };
 
 	err = loop_head(c, alternative, &loop);
 	if (err)
@@ -265,11 +262,7 @@ static int compile_loop(struct compiler *c, const struct alternative *alternativ
 		return err;
 	compile__unbind(c, &round);
 	compile__place(c, next);
-	err = compile__take(c, at, &step);
-	if (!err)
-		err = compile__number(c, at, step.reg, alternative->step);
-	if (!err)
-		err = compile__emit(c, at, EXPR_ADD, loop.index.reg, loop.index.reg, step.reg, 0);
+	err = compile__emit(c, at, EXPR_ADD, loop.index.reg, loop.index.reg, ZERO, (int32_t)alternative->step);
 	if (!err)
 		err = compile__jump(c, at, EXPR_JMP, 0, 0, top);
 	compile__place(c, end);

@@ -23,9 +23,26 @@ static const char *symbol(unsigned int code)
 	return code < EXPR_CODES && symbols[code] ? symbols[code] : "?";
 }
 
+/* What an operand reads. */
+static const char *cell(unsigned int number, char buffer[16])
+{
+	number &= EXPR_CELLS - 1;
+	if (number < EXPR_CELL_ARGS)
+		snprintf(buffer, 16, "r%u", number);
+	else if (number < EXPR_CELL_SAVED)
+		return expression__register_name(number - EXPR_CELL_ARGS);
+	else if (number < EXPR_CELL_VALUES)
+		snprintf(buffer, 16, "saved[%u]", number - EXPR_CELL_SAVED);
+	else
+		snprintf(buffer, 16, "value[%u]", number - EXPR_CELL_VALUES);
+	return buffer;
+}
+
 void expression_text__op(const struct expr_op *op, char line[EXPRESSION_TEXT_LINE])
 {
-	const char *arg = expression__register_name(op->a);
+	char a_buffer[16], b_buffer[16];
+	const char *a = cell(op->a, a_buffer), *b = cell(op->b, b_buffer);
+	const char *width = op->b < EXPR_WIDTHS ? widths[op->b] : "?";
 	size_t size = EXPRESSION_TEXT_LINE;
 
 	switch (op->code) {
@@ -39,20 +56,17 @@ void expression_text__op(const struct expr_op *op, char line[EXPRESSION_TEXT_LIN
 		snprintf(line, size, "r%u high = %#x", op->dst, (unsigned int)op->imm);
 		return;
 	case EXPR_MOV:
-		snprintf(line, size, "r%u = r%u", op->dst, op->a);
-		return;
-	case EXPR_ARG:
-		snprintf(line, size, "r%u = %s", op->dst, arg ? arg : "?");
-		return;
-	case EXPR_SAVED:
-		snprintf(line, size, "r%u = saved[%u]", op->dst, op->a);
+		snprintf(line, size, "r%u = %s", op->dst, a);
 		return;
 	case EXPR_MODULE:
-		snprintf(line, size, "r%u = load base + r%u", op->dst, op->a);
+		snprintf(line, size, "r%u = load base + %s", op->dst, a);
 		return;
 	case EXPR_LOAD:
-		snprintf(line, size, "r%u = *(r%u %c %ld):%s", op->dst, op->a, op->imm < 0 ? '-' : '+',
-			 labs((long)op->imm), op->b < EXPR_WIDTHS ? widths[op->b] : "?");
+		snprintf(line, size, "r%u = *(%s %c %ld):%s", op->dst, a, op->imm < 0 ? '-' : '+', labs((long)op->imm),
+			 width);
+		return;
+	case EXPR_EXTEND:
+		snprintf(line, size, "r%u = %s:%s", op->dst, a, width);
 		return;
 	case EXPR_JMP:
 		snprintf(line, size, "go to %d", op->imm);
@@ -61,22 +75,26 @@ void expression_text__op(const struct expr_op *op, char line[EXPRESSION_TEXT_LIN
 		snprintf(line, size, "on a fault go to %d", op->imm);
 		return;
 	case EXPR_SAVE:
-		snprintf(line, size, "saved[%u] = r%u", op->dst, op->a);
+		snprintf(line, size, "saved[%u] = %s", op->dst, a);
 		return;
 	case EXPR_OUT:
-		snprintf(line, size, "%s is r%u", op->dst < VALUES ? values[op->dst] : "?", op->a);
+		snprintf(line, size, "%s is %s", op->dst < VALUES ? values[op->dst] : "?", a);
 		return;
 	case EXPR_STRING:
-		snprintf(line, size, "string is r%u bytes at r%u", op->b, op->a);
+		snprintf(line, size, "string is %s bytes at %s", b, a);
 		return;
 	case EXPR_CSTRING:
-		snprintf(line, size, "string is at r%u, up to its NUL", op->a);
+		snprintf(line, size, "string is at %s, up to its NUL", a);
 		return;
 	}
 	if (op->code >= EXPR_JEQ && op->code <= EXPR_JSLE)
-		snprintf(line, size, "if r%u %s r%u go to %d", op->a, symbol(op->code), op->b, op->imm);
+		snprintf(line, size, "if %s %s %s go to %d", a, symbol(op->code), b, op->imm);
+	else if ((op->b & (EXPR_CELLS - 1)) == 0)
+		snprintf(line, size, "r%u = %s %s %d", op->dst, a, symbol(op->code), op->imm);
+	else if (op->imm)
+		snprintf(line, size, "r%u = %s %s (%s + %d)", op->dst, a, symbol(op->code), b, op->imm);
 	else
-		snprintf(line, size, "r%u = r%u %s r%u", op->dst, op->a, symbol(op->code), op->b);
+		snprintf(line, size, "r%u = %s %s %s", op->dst, a, symbol(op->code), b);
 }
 
 size_t expression_text__program(const struct hook *hook, const struct hook_program *program, char *text, size_t size)

@@ -57,6 +57,20 @@ static bool visit(struct tree *tree, tree_node *node)
 	return true;
 }
 
+/* libyaml's time grows with the square of the depth of brackets: what no adapter needs is not given to it. */
+static bool too_deep(const char *text, size_t size)
+{
+	long depth = 0;
+
+	for (size_t i = 0; i < size && depth <= BRACKETS_MAX; i++) {
+		if (text[i] == '[' || text[i] == '{')
+			depth++;
+		else if ((text[i] == ']' || text[i] == '}') && depth)
+			depth--;
+	}
+	return depth > BRACKETS_MAX;
+}
+
 tree_node *tree__load(struct tree *tree, struct arena *arena, const char *path, const char *text, size_t size,
 		      struct adapter_error *error)
 {
@@ -74,6 +88,10 @@ tree_node *tree__load(struct tree *tree, struct arena *arena, const char *path, 
 	}
 	if (memchr(text, '\0', size)) {
 		tree__fail(tree, NULL, "the file holds a NUL byte; an adapter is UTF-8 text");
+		return NULL;
+	}
+	if (too_deep(text, size)) {
+		tree__fail(tree, NULL, "brackets are nested more than %d deep", BRACKETS_MAX);
 		return NULL;
 	}
 	if (!yaml_parser_initialize(&parser)) {

@@ -16,6 +16,7 @@
 #include "plan/expression.h"
 
 #define YAML_SIZE_MAX	(256 * 1024)
+#define BRACKETS_MAX	128
 #define YAML_VISITS_MAX 20000 /* nodes read, aliases each time: what keeps a bomb of aliases small */
 
 struct tree {

@@ -9,7 +9,7 @@
 #include "resolve/answer.h"
 #include "resolve/query.h"
 
-#define CODEC_FORMAT 1		 /* of the bytes: raise it with each change of answer.h */
+#define CODEC_FORMAT 2		 /* of the bytes: raise it with each change of answer.h */
 #define CODEC_MAX    (32u << 20) /* bytes of the largest answer that is read */
 
 /* The caller frees *data. Returns 0 or -errno. */

@@ -301,7 +301,8 @@ int elf_file__open(struct elf_file *elf, int fd, const char *name, const char **
 	*why = "not an ELF file";
 	if (!S_ISREG(stat.st_mode) || stat.st_size < (off_t)sizeof(header))
 		return -ENOEXEC;
-	data = mmap(NULL, stat.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	/* Shared: in a private mapping we would see the breakpoints of uprobes that stand in the file, ours too. */
+	data = mmap(NULL, stat.st_size, PROT_READ, MAP_SHARED, fd, 0);
 	if (data == MAP_FAILED) {
 		error = -errno;
 		*why = "cannot be mapped into memory";
