@@ -2,6 +2,7 @@
 #include "agent/processes.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,23 +42,25 @@ void processes__free(struct processes *processes)
 	free(processes);
 }
 
-/* Seccomp: 2 in /proc/PID/status: a filter is on. What cannot be read counts as one: when unsure, the harmless way. */
-static bool has_seccomp_filter(pid_t pid)
+/*
+ * Seccomp: 1 or 2 in /proc/PID/status: it allows only some system calls. What cannot be read counts as such: when unsure,
+ * the harmless way. But a process that is gone needs no care, and the others keep their probes.
+ */
+static bool has_seccomp(pid_t pid)
 {
 	char path[64], line[256];
-	int mode = 2;
+	bool found = false;
+	int mode = 0;
 	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
 	file = fopen(path, "re");
 	if (!file)
-		return true;
-	while (fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "Seccomp: %d", &mode) == 1)
-			break;
-	}
+		return errno != ENOENT;
+	while (!found && fgets(line, sizeof(line), file))
+		found = sscanf(line, "Seccomp: %d", &mode) == 1;
 	fclose(file);
-	return mode == 2;
+	return found ? mode != 0 : kill(pid, 0) == 0 || errno != ESRCH;
 }
 
 static bool condition_holds(const struct process *process, const char *when_maps)
@@ -121,7 +124,7 @@ void processes__maps(struct processes *processes, pid_t pid, struct module *modu
 		return;
 	process->modules = grown;
 	process->modules[process->n_modules++] = module;
-	modules__use(processes->modules, module, fd, has_seccomp_filter(pid));
+	modules__use(processes->modules, module, fd, has_seccomp(pid));
 	attach_conditional(process);
 }
 
