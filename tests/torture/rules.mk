@@ -98,4 +98,4 @@ $(TORTURE)/libplain_next.so: $(TORTURE_SRC)/plain.c $(TORTURE_H)
 
 $(TORTURE)/life $(TORTURE)/stress $(TORTURE)/short: $(TORTURE)/%: $(TORTURE_SRC)/%.c $(TORTURE)/libplain.so $(TORTURE_H)
 	$(call say,TARGET,$@)
-	$(Q)gcc -O2 -pthread -o $@ $< -L$(TORTURE) -lplain -ldl -Wl,--enable-new-dtags,-rpath,'$$ORIGIN'
+	$(Q)gcc -O2 -Wall -D_GNU_SOURCE -pthread -o $@ $< -L$(TORTURE) -lplain -ldl -Wl,--enable-new-dtags,-rpath,'$$ORIGIN'

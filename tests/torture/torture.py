@@ -100,14 +100,25 @@ def tallies(text):
     return [one for one in objects(text) if "made" in one]
 
 
-def run_alone(*command, **kwargs):
+def through(target, watch, steps, modules=1, cxx=False):
+    """From "ready" to the end: (output, exit code). steps: pairs of a word at which the target waits, and what is done then
+    with (target, watch, or None without an agent); a step that returns True ends the target itself."""
+    target.reach("ready")
+    if watch:
+        watch.attached(target.pid, modules, cxx)
+    for word, act in (*steps, ("done", None)):
+        target.go_on()
+        target.reach(word)
+        if act and act(target, watch):
+            return target.finish()
+    target.go_on()
+    return target.finish()
+
+
+def run_alone(*command, env=None, steps=()):
     """Without an agent: (output, exit code)."""
-    with Target(*command, **kwargs) as target:
-        target.reach("ready")
-        target.go_on()
-        target.reach("done")
-        target.go_on()
-        return target.finish()
+    with Target(*command, env=env) as target:
+        return through(target, None, steps)
 
 
 class Cases:
@@ -118,12 +129,12 @@ class Cases:
         self.options = options
         self.cases, self.alone, self.watch = {}, {}, None
 
-    def add(self, name, *command, env=None, then=None, **kwargs):
+    def add(self, name, *command, env=None, steps=(), then=None, **kwargs):
         """then(output, metrics): more that must hold. The rest is Watch.check's."""
-        self.cases[name] = command, env
+        self.cases[name] = command, env, steps
 
         def run():
-            output, metrics = self.watching().check(self.alone[name], *command, env=env, **kwargs)
+            output, metrics = self.watching().check(self.alone[name], *command, env=env, steps=steps, **kwargs)
             if then:
                 then(output, metrics)
 
@@ -131,8 +142,8 @@ class Cases:
 
     def watching(self):
         if not self.watch:
-            for name, (command, env) in self.cases.items():
-                self.alone[name] = run_alone(*command, env=env)
+            for name, (command, env, steps) in self.cases.items():
+                self.alone[name] = run_alone(*command, env=env, steps=steps)
             self.watch = Watch(*self.options).__enter__()
         return self.watch
 
@@ -187,17 +198,10 @@ class Watch:
         except Failure as failure:
             raise Failure("%s; known of it: %s" % (failure, json.dumps(self.agent.modules(pid))[:1500]))
 
-    def run(self, *command, modules=1, cxx=False, before_end=None, **kwargs):
+    def run(self, *command, env=None, steps=(), modules=1, cxx=False):
         """Under the agent: (output, exit code)."""
-        with Target(*command, **kwargs) as target:
-            target.reach("ready")
-            self.attached(target.pid, modules, cxx)
-            target.go_on()
-            target.reach("done")
-            if before_end:
-                before_end(target)
-            target.go_on()
-            return target.finish()
+        with Target(*command, env=env) as target:
+            return through(target, self, steps, modules, cxx)
 
     def compare(self, wanted, **counts):
         """The metrics against tallies; and the agent's counts, which must have grown by what the tallies say and by counts
@@ -239,9 +243,9 @@ class Watch:
             raise Failure("\n    ".join(problems))
         return metrics
 
-    def check(self, alone, *command, modules=1, cxx=False, env=None, counts=None, before_end=None):
+    def check(self, alone, *command, counts=None, **kwargs):
         """Runs it: it must behave as it did alone, and be counted right. Returns (output, metrics)."""
-        seen = self.run(*command, modules=modules, cxx=cxx, env=env, before_end=before_end)
+        seen = self.run(*command, **kwargs)
         same_behaviour(alone, seen)
         return seen[0], self.compare(tallies(seen[0]), **(counts or {}))
 

@@ -22,10 +22,11 @@ typedef int step_fn(void *arg);
 /* What was made of one model, and how it must be seen. */
 struct tally {
 	const char *name;
-	long made;	/* calls of hooked functions: the sum of the next five */
+	long made;	/* calls of hooked functions: the sum of the next six */
 	long ok, status, unwound; /* executions, and how they ended */
 	long abandoned;	/* their thread or program ended inside */
 	long nested;	/* inside a call of the same kind on the same stack */
+	long lost;	/* cannot be counted, which must be said */
 	long rows;	/* of those that are ok */
 };
 
@@ -63,9 +64,9 @@ static inline void done(void)
 static inline void tally_print(const struct tally *t)
 {
 	printf("{\"name\": \"%s\", \"made\": %ld, \"ok\": %ld, \"status\": %ld, \"unwound\": %ld, \"abandoned\": %ld, "
-	       "\"nested\": %ld, \"rows\": %ld}\n",
-	       t->name, t->made, t->ok, t->status, t->unwound, t->abandoned, t->nested, t->rows);
-	if (t->made != t->ok + t->status + t->unwound + t->abandoned + t->nested) {
+	       "\"nested\": %ld, \"lost\": %ld, \"rows\": %ld}\n",
+	       t->name, t->made, t->ok, t->status, t->unwound, t->abandoned, t->nested, t->lost, t->rows);
+	if (t->made != t->ok + t->status + t->unwound + t->abandoned + t->nested + t->lost) {
 		printf("the tally of %s does not add up\n", t->name);
 		fflush(stdout);
 		_exit(98);
