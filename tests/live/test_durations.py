@@ -34,7 +34,7 @@ def duration_c_api():
     library = os.path.join(environments.site_packages("ort-newest"), "onnxruntime", "capi", "libonnxruntime.so.1.32.0")
     program = environments.program("ort_c_api", "-w", "-ldl")
     model = os.path.join(environments.models(), "mlp.onnx")
-    observe([program, library, model, "200", "0", "512", "wait"], late=False, duration=0.06, runtime=ORT)
+    observe([program, library, model, "60", "0", "512", "wait", "16"], late=False, duration=ALLOWED, runtime=ORT)
 
 
 if __name__ == "__main__":

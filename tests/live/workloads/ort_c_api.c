@@ -81,18 +81,19 @@ int main(int argc, char **argv)
 	static float data[64 * 1024];
 	int64_t width = argc > 5 ? atoi(argv[5]) : 16, batches[4] = { 0 };
 	void *env, *options, *session, *memory, *value, *binding, *status;
-	int calls, failures, wait, n_failed = 0;
+	int calls, failures, wait, scale, n_failed = 0;
 	struct api_base *(*get_base)(void);
 	double seconds = 0;
 	void *library;
 
 	if (argc < 5) {
-		fprintf(stderr, "usage: ort_c_api LIBRARY MODEL CALLS FAILURES [WIDTH [wait]]\n");
+		fprintf(stderr, "usage: ort_c_api LIBRARY MODEL CALLS FAILURES [WIDTH [wait [SCALE]]]\n");
 		return 2;
 	}
 	calls = atoi(argv[3]);
 	failures = atoi(argv[4]);
 	wait = argc > 6;
+	scale = argc > 7 ? atoi(argv[7]) : 1;
 	library = dlopen(argv[1], RTLD_NOW);
 	get_base = library ? (struct api_base * (*)(void)) dlsym(library, "OrtGetApiBase") : NULL;
 	if (!get_base) {
@@ -110,7 +111,7 @@ int main(int argc, char **argv)
 		data[i] = (float)(i % 13) / 13;
 	say_and_wait("loaded", wait);
 	for (int i = 0; i < 2 * calls; i++) {
-		int64_t batch = 1 << (i / 2 % 4), shape[2] = { batch, width };
+		int64_t batch = (int64_t)scale << (i / 2 % 4), shape[2] = { batch, width };
 		void *output = NULL;
 		double began;
 
@@ -163,7 +164,7 @@ int main(int argc, char **argv)
 	       n_failed, seconds);
 	for (int i = 0, first = 1; i < 4; i++)
 		if (batches[i]) {
-			printf("%s\"%d\": %lld", first ? "" : ", ", 1 << i, (long long)batches[i]);
+			printf("%s\"%d\": %lld", first ? "" : ", ", scale << i, (long long)batches[i]);
 			first = 0;
 		}
 	printf("}}}}\n");
