@@ -58,7 +58,7 @@ struct adapter_hook {
 	enum ends ends;
 	bool pads; /* exceptions: pads */
 	bool optional;
-	uint32_t group;		  /* of calls that may nest */
+	uint32_t group;		  /* calls of one group nest; its hooks know the same handles */
 	const char *when_maps;	  /* NULL: everywhere */
 	const char *fallback_for; /* the hook that this one replaces where that one is refused; NULL: none */
 	struct section entry, exit;

@@ -13,10 +13,13 @@
 static const char *const means_words[] = { "call", "load", "derive", "free", "caught", NULL };
 static const enum hook_means means_kinds[] = { HOOK_CALL, HOOK_LOAD, HOOK_DERIVE, HOOK_FREE, HOOK_CAUGHT };
 
-/* FNV-1a: groups are compared across adapters, and need no table for that. */
-static uint32_t hash(const char *text, uint32_t seed)
+/*
+ * FNV-1a: groups are compared across adapters, and need no table for that. All hooks that know the same handles must have one
+ * group, so what a hook means is no part of it.
+ */
+static uint32_t hash(const char *text)
 {
-	uint32_t h = 2166136261U ^ seed;
+	uint32_t h = 2166136261U;
 
 	for (; *text; text++)
 		h = (h ^ (unsigned char)*text) * 16777619U;
@@ -128,7 +131,7 @@ void adapter_read__hook(struct tree *tree, struct adapter *adapter, struct adapt
 	if (part)
 		group = adapter_read__name(tree, part, "a group's name", "-.+");
 	if (group)
-		hook->group = hash(group, hook->means);
+		hook->group = hash(group);
 	read_when(tree, hook, tree__get(tree, node, "when"));
 	part = tree__get(tree, node, "fallback_for");
 	hook->fallback_for = part ? tree__text(tree, part, "a hook's name") : NULL;
