@@ -62,7 +62,10 @@ int cli__replay(const struct cli_options *options)
 	int code = EXIT_FAILED, more;
 
 	if (!reader) {
-		log_error("%s", why);
+		if (config)
+			log_error("%s: %s", options->arguments[0], why);
+		else
+			log_error("%s", why);
 		code = config ? EXIT_FAILED : EXIT_USAGE;
 		goto cleanup;
 	}
