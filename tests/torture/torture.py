@@ -60,7 +60,7 @@ class Target:
         self.process.wait()
         self.process.stdin.close()
         self.process.stdout.close()
-        if kind is not None and issubclass(kind, Exception):
+        if kind is not None and issubclass(kind, Exception) and not issubclass(kind, Skip):
             text = self.errors_text()
             if self.lines or text:
                 print("  the target said:\n    " + "\n    ".join(self.lines[-20:] + text.splitlines()[-20:]))

@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
+"""Many threads, deep calls, full rings, addresses that come back, forbidden system calls, greenlets, other tracers."""
+import os
+import re
+import shutil
+import signal
+
+import torture
+from torture import HERE, RUNTIME, Cases, Failure, Skip, Target, Watch, add, built, objects, tallies, test, until
+
+CASES = Cases()
+STRESS, LIBRARY = built("stress"), built("libplain.so")
+CALLS = 10000
+
+
+def all_inside(target, watch):
+    """500 calls in flight, no more and no less."""
+    if watch:
+        got = watch.agent.metrics().sum("executions_in_flight", model="threads", runtime=RUNTIME)
+        if got != 500:
+            raise Failure("in flight: %d instead of 500" % got)
+
+
+def loads(output, metrics):
+    for name in ("reuse-one", "reuse-other"):
+        got = metrics.sum("model_loads_total", model=name, runtime=RUNTIME)
+        if got != 25:
+            raise Failure("loads of %s: %d instead of 25" % (name, got))
+    failed = metrics.sum("model_load_failures_total", runtime=RUNTIME)
+    if failed != 50:
+        raise Failure("failed loads: %d instead of 50" % failed)
+
+
+CASES.add("threads_500", STRESS, "threads", steps=[("inside", all_inside)])
+# Twelve calls in each other, and eight frames: four have none, and so their exits have no entries.
+CASES.add("nested_beyond_frames", STRESS, "nest", counts={"lost_frame_depth": 200, "unmatched_exit": 200})
+CASES.add("reused_addresses", STRESS, "reuse", then=loads)
+CASES.add("seccomp_early", STRESS, "seccomp_early")
+CASES.add("seccomp_late", STRESS, "seccomp_late")
+CASES.add("seccomp_strict", STRESS, "seccomp_strict")
+
+
+def full_ring(size):
+    def run():
+        alone = torture.run_alone(STRESS, "many")
+        with Watch("--ring-bytes", str(size)) as watch:
+            seen = watch.run(STRESS, "many")
+            torture.same_behaviour(alone, seen)
+            metrics = watch.agent.metrics()
+        # The record that names the model may be among the lost ones.
+        calls = metrics.sum("executions_total", runtime=RUNTIME)
+        lost = metrics.sum("events_lost_total", stage="ring_full")
+        if calls + lost != CALLS or not calls:
+            raise Failure("%d calls and %d lost of %d" % (calls, lost, CALLS))
+        if size == 4096 and not lost:
+            raise Failure("no record was lost: the ring was not full")
+
+    return run
+
+
+add("ring_full_4096", full_ring(4096))
+add("ring_full_65536", full_ring(65536))
+
+
+def greenlet_python():
+    """An interpreter that has greenlet."""
+    import environments
+    return environments.python("greenlet")
+
+
+@test
+def greenlets():
+    """Stacks that are copied away and back: two calls at one place at the same time. Which of them ended how cannot always be
+    told; each is counted once, or said to be nested."""
+    command = [greenlet_python(), os.path.join(HERE, "targets", "greenlets.py"), LIBRARY]
+    alone = torture.run_alone(*command)
+    with Watch() as watch:
+        seen = watch.run(*command)
+        torture.same_behaviour(alone, seen)
+        metrics = watch.agent.metrics()
+        counts = {key: value - watch.before.get(key, 0) for key, value in watch.counts(metrics).items()}
+    for tally in tallies(seen[0]):
+        calls = metrics.sum("executions_total", model=tally["name"], runtime=RUNTIME)
+        nested = counts["unmatched", "nested"]
+        if calls + nested != tally["made"]:
+            raise Failure("%s: %d calls and %d nested of %d; %s" % (tally["name"], calls, nested, tally["made"], counts))
+    if any(value for (kind, _), value in counts.items() if kind == "lost"):
+        raise Failure("lost: %s" % counts)
+
+
+def child_of(pid, name):
+    """The child that runs this program."""
+    def probe():
+        try:
+            with open("/proc/%d/task/%d/children" % (pid, pid)) as file:
+                children = [int(child) for child in file.read().split()]
+            return next((c for c in children if os.readlink("/proc/%d/exe" % c) == name), None)
+        except OSError:
+            return None
+
+    return until("%s as a child of process %d" % (name, pid), 20, probe)
+
+
+def json_lines(output):
+    return objects("\n".join(line for line in output.splitlines() if line.startswith("{")))
+
+
+@test
+def gdb_breakpoints():
+    """gdb stops at the probed function and behind it, and goes on."""
+    if not shutil.which("gdb"):
+        raise Skip("there is no gdb")
+    script = ["set breakpoint pending on", "set confirm off", "set startup-with-shell off", "break torture_run",
+              "commands\nsilent\ncontinue\nend", "break torture_return", "commands\nsilent\ncontinue\nend", "run"]
+    path = os.path.join(torture.BUILD, "gdb-script")
+    with open(path, "w") as file:
+        file.write("\n".join(script) + "\n")
+    command = ["gdb", "-nx", "-q", "-batch", "-x", path, "--args", STRESS, "plain", "under-gdb"]
+
+    def run(watch):
+        with Target(*command) as target:
+            target.reach("ready")
+            if watch:
+                watch.attached(child_of(target.pid, STRESS))
+            target.go_on()
+            target.reach("done")
+            target.go_on()
+            output, code = target.finish()
+            if "exited normally" not in output:
+                raise Failure("the program did not end well in gdb: %s" % output)
+            return json_lines(output), code
+
+    alone = run(None)
+    with Watch() as watch:
+        seen = run(watch)
+        torture.same_behaviour(alone, seen)
+        watch.compare([one for one in seen[0] if "made" in one])
+
+
+@test
+def bpftrace_uprobe():
+    """Another tracer at the same function: both count all calls."""
+    if not shutil.which("bpftrace"):
+        raise Skip("there is no bpftrace")
+    # Probes are attached one after the other: between two that have spoken, all are.
+    tick = 'interval:ms:50 { printf("%s\\n"); }'
+    program = "%s uprobe:%s:torture_run { @calls = count(); } %s" % (tick % "first", LIBRARY, tick % "last")
+    alone = torture.run_alone(STRESS, "plain", "with-bpftrace")
+    with Watch() as watch, Target("bpftrace", "-q", "-e", program) as tracer:
+        try:
+            tracer.reach("first", 30)
+            tracer.reach("last", 30)
+        except Failure:
+            raise Skip("bpftrace cannot attach here: %s" % tracer.errors_text()[-200:])
+        seen = watch.run(STRESS, "plain", "with-bpftrace")
+        torture.same_behaviour(alone, seen)
+        watch.compare(tallies(seen[0]))
+        os.kill(tracer.pid, signal.SIGINT)
+        output, _ = tracer.finish()
+        counted = re.search(r"@calls: (\d+)", output)
+        if not counted or int(counted[1]) != 50:
+            raise Failure("bpftrace counted %s instead of 50" % (counted and counted[1]))
+
+
+if __name__ == "__main__":
+    torture.main(CASES)
