@@ -3,7 +3,6 @@
 # From a fresh machine to a table of a real application's models. As root. DEMO_SECONDS=20 ends it by itself.
 set -eu
 cd "$(dirname "$0")/.."
-tools/setup.sh
+tools/setup.sh --demo
 make -s all
-command -v python3 >/dev/null && python3 -c 'import ensurepip' 2>/dev/null || tools/setup.sh --tests
 exec python3 tools/demo.py

@@ -1,24 +1,34 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
-# Installs the Debian packages that the build needs (with --tests: those that the tests need, too), on Debian 12 and 13.
+# Installs the Debian packages that the build needs (with --demo or --tests: those that these need, too), on Debian 12 and 13.
 # Asks apt for nothing when everything is there. Debian 12 takes libbpf and bpftool from its backports: the source is named in
 # a file of its own only while this runs.
 set -eu
 
 BUILD='clang llvm make pkg-config bpftool libbpf-dev libelf-dev zlib1g-dev libyaml-dev libmicrohttpd-dev libcjson-dev
 libzydis-dev libiberty-dev uthash-dev linux-libc-dev libc6-dev git'
-TESTS='gcc g++ python3 python3-venv clang-format clang-tidy cppcheck curl gdb prometheus ca-certificates util-linux procps'
+# OpenCV's wheel, which the OCR application imports, wants the libraries of a desktop.
+DEMO='python3 python3-venv ca-certificates libgl1 libxcb1'
+TESTS='gcc g++ clang-format clang-tidy cppcheck curl gdb prometheus util-linux procps'
 BACKPORTED='bpftool libbpf-dev'
 SOURCE=/etc/apt/sources.list.d/infermeter-setup-$$.sources
 
 say() { printf 'setup: %s\n' "$*"; }
 fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 
+# Renamed in Debian 13.
+if [ "$(. /etc/os-release 2>/dev/null && echo "${VERSION_CODENAME:-}")" = bookworm ]; then
+	DEMO="$DEMO libglib2.0-0"
+else
+	DEMO="$DEMO libglib2.0-0t64"
+fi
+
 wanted=$BUILD
 case ${1:-} in
---tests) wanted="$BUILD $TESTS" ;;
+--demo) wanted="$BUILD $DEMO" ;;
+--tests) wanted="$BUILD $DEMO $TESTS" ;;
 '') ;;
-*) fail "usage: tools/setup.sh [--tests]" ;;
+*) fail "usage: tools/setup.sh [--demo | --tests]" ;;
 esac
 
 # A program by another way than apt (a newer node, say) is as good: nothing is installed over it.
