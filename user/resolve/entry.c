@@ -35,6 +35,14 @@ static bool arrives(const struct body *body, uint64_t vaddr)
 	return node >= 0 && body->nodes[node].targeted;
 }
 
+/* Is it a jump out of the function? A call that ends there would begin where it ends. */
+static bool departs(const struct body *body, uint64_t vaddr)
+{
+	int32_t node = body ? body__node(body, vaddr) : -1;
+
+	return node >= 0 && body->nodes[node].leaves != LEAVE_NOT;
+}
+
 bool entry__find(struct answer_function *function, const struct elf_file *elf, const struct body *body, uint32_t needs)
 {
 	uint64_t at = function->vaddr, available, end;
@@ -57,7 +65,7 @@ bool entry__find(struct answer_function *function, const struct elf_file *elf, c
 	function->entry_frame_offset = 0;
 	end = function->size ? at + function->size : at + available;
 	for (int i = 0; i < WALK_MAX && at < end && code__at(elf, at, &code) && !(i && arrives(body, at)); i++) {
-		if (!code.unprobeable && code.cost < function->entry_cost) {
+		if (!code.unprobeable && code.cost < function->entry_cost && !departs(body, at)) {
 			function->entry_vaddr = at;
 			function->entry_cost = code.cost;
 			function->entry_frame_offset = -moved;
