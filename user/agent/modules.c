@@ -89,7 +89,8 @@ static int make_plans(struct modules *modules, struct module *module)
 	for (size_t i = 0; i < answer->n_matches; i++) {
 		struct module_part *part = &module->parts[module->n_parts];
 
-		part->plan = plan__new(modules->set, &answer->matches[i], module->no_returns);
+		part->match = &answer->matches[i];
+		part->plan = plan__new(modules->set, part->match, module->no_returns);
 		if (!part->plan)
 			continue;
 		if (!part->plan->usable)
@@ -149,17 +150,40 @@ static void attach(struct modules *modules, struct module *module, int fd)
 	}
 }
 
+/* In place, so that the other processes' calls go on being counted. Returns 0 or -errno. */
+static int end_by_exits(struct modules *modules, struct module *module, int fd)
+{
+	for (size_t i = 0; i < module->n_parts; i++) {
+		struct module_part *part = &module->parts[i];
+		struct plan *plan = plan__new(modules->set, part->match, true);
+		int error = !plan ? -ENOMEM : part->sites ? sites__end_by_exits(part->sites, plan, fd) : 0;
+
+		if (error) {
+			plan__free(plan);
+			return error;
+		}
+		plan__free(part->plan);
+		part->plan = plan;
+		if (!plan->usable)
+			snprintf(part->why, sizeof(part->why), "%s", plan->why);
+	}
+	return 0;
+}
+
 void modules__use(struct modules *modules, struct module *module, int fd, bool seccomp)
 {
 	module->users++;
-	if (seccomp && module->returns && !module->no_returns) {
-		/* Its uretprobes could kill this target: all its probes anew, without them. */
-		drop_plans(module);
-		if (modules->programs)
-			programs__reap(modules->programs); /* the same sites come next, under other names */
+	if (seccomp && module->returns && !module->no_returns && fd >= 0) {
+		/* Its uretprobes could kill this target. */
 		module->no_returns = true;
-		if (make_plans(modules, module))
-			return;
+		if (end_by_exits(modules, module, fd)) {
+			/* A hook must go: all probes anew, without it. */
+			drop_plans(module);
+			if (modules->programs)
+				programs__reap(modules->programs); /* the same sites come next, under other names */
+			if (make_plans(modules, module))
+				return;
+		}
 	}
 	if (fd >= 0)
 		attach(modules, module, fd);

@@ -16,8 +16,9 @@
 /* One runtime in one file. */
 struct module_part {
 	struct plan *plan;
-	struct site_set *sites; /* NULL: not attached */
-	char why[256];		/* not attached: why */
+	const struct answer_match *match; /* what it was made of */
+	struct site_set *sites;		  /* NULL: not attached */
+	char why[256];			  /* not attached: why */
 };
 
 struct module {

@@ -19,6 +19,7 @@ struct attached {
 	struct bpf_link *link;
 	size_t hook; /* in the plan, or ALL_HOOKS */
 	pid_t pid;   /* -1: every process */
+	enum site_role role;
 	size_t sites;
 };
 
@@ -67,6 +68,14 @@ static struct bpf_program *program_of(const struct programs *programs, const str
 	return NULL;
 }
 
+/* A program, and at which sites of a hook (or ALL_HOOKS) it is wanted. */
+struct wanted {
+	size_t hook;
+	enum site_role role;
+	struct bpf_program *program;
+	const struct plan *returned; /* only hooks that end by return probes in this plan; NULL: all */
+};
+
 static uint64_t cookie_of(const struct plan_site *site, int slot)
 {
 	uint8_t frame = site->frame;
@@ -80,14 +89,25 @@ static uint64_t cookie_of(const struct plan_site *site, int slot)
 	return SITE_COOKIE(slot, site->role, frame, offset);
 }
 
-static int keep(struct site_set *set, struct bpf_link *link, size_t hook, pid_t pid, size_t sites)
+static int keep(struct site_set *set, struct bpf_link *link, const struct wanted *wanted, pid_t pid, size_t sites)
 {
-	struct attached attached = { link, hook, pid, sites };
+	struct attached attached = { link, wanted->hook, pid, wanted->role, sites };
 
 	if (!link)
 		return errno ? -errno : -EIO;
 	utarray_push_back(set->links, &attached);
 	return 0;
+}
+
+static bool ends_by_return(const struct plan *plan, size_t hook)
+{
+	const struct plan_site *sites = plan->sites + plan->hooks[hook].first_site;
+
+	for (size_t i = 0; i < plan->hooks[hook].n_sites; i++) {
+		if (sites[i].role == SITE_RETURN)
+			return true;
+	}
+	return false;
 }
 
 static bool is_wanted(const struct site_set *set, size_t wanted, size_t hook)
@@ -97,15 +117,10 @@ static bool is_wanted(const struct site_set *set, size_t wanted, size_t hook)
 	return wanted == ALL_HOOKS ? !set->plan->hooks[hook].when_maps : wanted == hook;
 }
 
-/* A program, and at which sites of a hook (or ALL_HOOKS) it is wanted. */
-struct wanted {
-	size_t hook;
-	enum site_role role;
-	struct bpf_program *program;
-};
-
 static bool is_wanted_at(const struct site_set *set, const struct wanted *wanted, const struct plan_site *site)
 {
+	if (wanted->returned && !ends_by_return(wanted->returned, site->hook))
+		return false;
 	return site->role == wanted->role && is_wanted(set, wanted->hook, site->hook) &&
 	       program_of(set->programs, &set->plan->hooks[site->hook], site->role) == wanted->program;
 }
@@ -134,8 +149,8 @@ static int attach_multi(struct site_set *set, const struct wanted *wanted, pid_t
 			    .retprobe = wanted->role == SITE_RETURN);
 
 		errno = 0;
-		error = keep(set, bpf_program__attach_uprobe_multi(wanted->program, pid, path, NULL, &opts),
-			     wanted->hook, pid, n);
+		error = keep(set, bpf_program__attach_uprobe_multi(wanted->program, pid, path, NULL, &opts), wanted,
+			     pid, n);
 	}
 cleanup:
 	free(offsets);
@@ -156,7 +171,7 @@ static int attach_single(struct site_set *set, const struct wanted *wanted, pid_
 			continue;
 		errno = 0;
 		error = keep(set, bpf_program__attach_uprobe_opts(wanted->program, pid, path, site->offset, &opts),
-			     wanted->hook, pid, 1);
+			     wanted, pid, 1);
 	}
 	return error;
 }
@@ -187,9 +202,11 @@ static int attach_hook(struct site_set *set, size_t hook, pid_t pid)
 {
 	const struct infermeter *skeleton = set->programs->skeleton;
 	const struct wanted order[] = {
-		{ hook, SITE_EXIT, skeleton->progs.on_exit },	{ hook, SITE_RETURN, skeleton->progs.on_exit },
-		{ hook, SITE_PAD, skeleton->progs.on_pad },	{ hook, SITE_ENTRY, skeleton->progs.on_caught },
-		{ hook, SITE_ENTRY, skeleton->progs.on_entry },
+		{ hook, SITE_EXIT, skeleton->progs.on_exit, NULL },
+		{ hook, SITE_RETURN, skeleton->progs.on_exit, NULL },
+		{ hook, SITE_PAD, skeleton->progs.on_pad, NULL },
+		{ hook, SITE_ENTRY, skeleton->progs.on_caught, NULL },
+		{ hook, SITE_ENTRY, skeleton->progs.on_entry, NULL },
 	};
 	char path[64];
 	int error = 0;
@@ -321,6 +338,92 @@ int sites__attach_process(struct site_set *set, const char *when_maps, pid_t pid
 			first_error = error;
 	}
 	return first_error;
+}
+
+/* Hooks of two plans of one file are the same but for how they end. */
+static int take_over(const struct plan *old, struct plan *plan)
+{
+	if (plan->n_hooks != old->n_hooks)
+		return -ENOTSUP;
+	for (size_t i = 0; i < plan->n_hooks; i++) {
+		struct plan_hook *hook = &plan->hooks[i];
+
+		if (hook->refused && !old->hooks[i].refused)
+			return -ENOTSUP;
+		hook->code.id = old->hooks[i].code.id;
+		if (!old->hooks[i].refused)
+			continue;
+		hook->refused = true;
+		memcpy(hook->why, old->hooks[i].why, sizeof(hook->why));
+	}
+	return 0;
+}
+
+/* Links from first on whose role is this (SITE_ROLES: all). */
+static void drop_role(struct site_set *set, enum site_role role, unsigned first)
+{
+	unsigned kept = first;
+
+	for (unsigned i = first; i < utarray_len(set->links); i++) {
+		struct attached attached = *(struct attached *)utarray_eltptr(set->links, i);
+
+		if (role == SITE_ROLES || attached.role == role) {
+			reaper__give(set->programs->reaper, attached.link);
+			continue;
+		}
+		*(struct attached *)utarray_eltptr(set->links, kept) = attached;
+		kept++;
+	}
+	utarray_resize(set->links, kept);
+}
+
+/* Where each probe has a link of its own, the first stands for all. */
+static bool has_returns_before(const struct site_set *set, unsigned end)
+{
+	const struct attached *one = (const struct attached *)utarray_eltptr(set->links, end);
+
+	for (unsigned i = 0; i < end; i++) {
+		const struct attached *other = (const struct attached *)utarray_eltptr(set->links, i);
+
+		if (other->role == one->role && other->hook == one->hook && other->pid == one->pid)
+			return true;
+	}
+	return false;
+}
+
+int sites__end_by_exits(struct site_set *set, struct plan *plan, int fd)
+{
+	const struct infermeter *skeleton = set->programs->skeleton;
+	const unsigned before = utarray_len(set->links);
+	struct plan *old = set->plan;
+	int error = take_over(old, plan);
+	char path[64];
+
+	if (error)
+		return error;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", set->fd >= 0 ? set->fd : fd);
+	set->plan = plan;
+	for (unsigned i = 0; i < before && !error; i++) {
+		const struct attached returns = *(struct attached *)utarray_eltptr(set->links, i);
+		const struct wanted exits = { returns.hook, SITE_EXIT, skeleton->progs.on_exit, old };
+		const struct wanted pads = { returns.hook, SITE_PAD, skeleton->progs.on_pad, old };
+
+		if (returns.role != SITE_RETURN || has_returns_before(set, i))
+			continue;
+		if (set->programs->multi)
+			error = attach_multi(set, &exits, returns.pid, path)
+					?: attach_multi(set, &pads, returns.pid, path);
+		else
+			error = attach_single(set, &exits, returns.pid, path)
+					?: attach_single(set, &pads, returns.pid, path);
+	}
+	if (error) {
+		set->plan = old;
+		drop_role(set, SITE_ROLES, before);
+		return error;
+	}
+	drop_role(set, SITE_RETURN, 0);
+	return 0;
 }
 
 void sites__forget_process(struct site_set *set, pid_t pid)

@@ -23,6 +23,13 @@ struct site_set *sites__attach(struct programs *programs, struct plan *plan, int
 /* Attaches the plan's when_maps hooks to one process (they are counted: a second call for a pid does nothing). Returns 0 or -errno. */
 int sites__attach_process(struct site_set *set, const char *when_maps, pid_t pid);
 
+/*
+ * The hooks that end by return probes end by exits from now on: plan is the set's plan made anew without return probes, and
+ * takes its place. No call is missed: exits stand before return probes go. Returns 0, or -errno (-ENOTSUP: a hook has no
+ * exits), and then all is as before. fd as above.
+ */
+int sites__end_by_exits(struct site_set *set, struct plan *plan, int fd);
+
 /* The process is gone or is another program now. */
 void sites__forget_process(struct site_set *set, pid_t pid);
 
