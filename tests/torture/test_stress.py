@@ -97,6 +97,37 @@ def greenlets():
         raise Failure("lost: %s" % counts)
 
 
+def filter_arrives(*options):
+    """A process with a seccomp filter maps the file while another one calls: return probes give way to exits, and no call of
+    either is missed. At most those that end in between are seen to end twice."""
+    def run():
+        with Watch(*options) as watch, Target(STRESS, "calling") as calling:
+            calling.reach("ready")
+            watch.attached(calling.pid)
+            calling.go_on()
+            calls = lambda: watch.agent.metrics().sum("executions_total", model="calling", runtime=RUNTIME)  # noqa: E731
+            until("calls seen", 20, lambda: calls() > 100)
+            with Target(STRESS, "seccomp_early", "filtered") as filtered:
+                filtered.reach("ready")
+                watch.attached(filtered.pid)
+                before = calls()
+                until("more calls seen", 20, lambda: calls() > before + 1000)
+                filtered.go_on()
+                filtered.reach("done")
+                filtered.go_on()
+                output = filtered.finish()[0]
+            calling.go_on()
+            calling.reach("done")
+            calling.go_on()
+            watch.compare(tallies(calling.finish()[0]) + tallies(output), unmatched_exit=None)
+
+    return run
+
+
+add("seccomp_filter_arrives", filter_arrives())
+add("seccomp_filter_arrives_single_probes", filter_arrives("--single-probes"))
+
+
 def child_of(pid, name):
     """The child that runs this program."""
     def probe():

@@ -176,6 +176,16 @@ class Watch:
 
     def __exit__(self, *why):
         try:
+            if why[0] is None and "--single-probes" in self.agent.options:
+                # Each of many links waits for the kernel, alone: only kernels that need this option are quick about it.
+                self.agent.process.terminate()
+                self.agent.process.wait(timeout=60)
+            if why[0] is None and self.agent.process.poll() is not None:
+                if self.agent.process.returncode:
+                    raise Failure("the agent ended with %d: %s" % (self.agent.process.returncode, self.agent.log()))
+                self.agent.kill()
+                self.agent.errors.close()
+                return None
             return self.agent.__exit__(*why)
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
