@@ -65,8 +65,9 @@ def python(name):
 
     def make(half):
         _run([sys.executable, "-m", "venv", half])
+        # rapidocr says that it wants Python below 3.13, and runs on 3.13.
         _run([os.path.join(half, "bin", "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-              "--only-binary", ":all:", "--no-deps", "--require-hashes", "-r", lock])
+              "--only-binary", ":all:", "--no-deps", "--ignore-requires-python", "--require-hashes", "-r", lock])
 
     return os.path.join(_once(folder, make), "bin", "python")
 
