@@ -99,7 +99,8 @@ def greenlets():
 
 def filter_arrives(*options):
     """A process with a seccomp filter maps the file while another one calls: return probes give way to exits, and no call of
-    either is missed. At most those that end in between are seen to end twice."""
+    either is missed. Those that end in between are seen to end twice; the one that stands between its exit and its return
+    when the return probe goes is seen to have ended, but not how."""
     def run():
         with Watch(*options) as watch, Target(STRESS, "calling") as calling:
             calling.reach("ready")
@@ -119,7 +120,10 @@ def filter_arrives(*options):
             calling.go_on()
             calling.reach("done")
             calling.go_on()
-            watch.compare(tallies(calling.finish()[0]) + tallies(output), unmatched_exit=None)
+            wanted = tallies(calling.finish()[0]) + tallies(output)
+            if watch.agent.metrics().sum("execution_failures_total", reason="unwound", model="calling", runtime=RUNTIME) == 1:
+                wanted[0].update(ok=wanted[0]["ok"] - 1, unwound=1, rows=None)
+            watch.compare(wanted, unmatched_exit=None)
 
     return run
 

@@ -215,7 +215,7 @@ class Watch:
 
     def compare(self, wanted, **counts):
         """The metrics against tallies; and the agent's counts, which must have grown by what the tallies say and by counts
-        (lost_ring_full=3), and by nothing else. Counts given as None may be anything. Returns the metrics."""
+        (lost_ring_full=3), and by nothing else. Counts and rows given as None may be anything. Returns the metrics."""
         metrics = self.agent.metrics()
         problems = []
 
@@ -227,7 +227,7 @@ class Watch:
         for tally in wanted:
             into = merged.setdefault(tally["name"], dict.fromkeys(tally, 0))
             for key, value in tally.items():
-                into[key] = value if key == "name" else into[key] + value
+                into[key] = value if key == "name" or value is None else into[key] + value
         for name, tally in merged.items():
             labels = {"model": name, "runtime": RUNTIME}
             same("%s executions" % name, metrics.sum("executions_total", **labels),
@@ -237,7 +237,8 @@ class Watch:
                      metrics.sum("execution_failures_total", reason=reason, **labels), tally[reason])
             same("%s durations" % name, metrics.sum("execution_duration_seconds_count", **labels), tally["ok"])
             same("%s batches" % name, metrics.sum("execution_batch_size_count", **labels), tally["ok"])
-            same("%s rows" % name, metrics.sum("inferences_total", **labels), tally["rows"])
+            if tally["rows"] is not None:
+                same("%s rows" % name, metrics.sum("inferences_total", **labels), tally["rows"])
         expected = dict.fromkeys(self.before, 0)
         for stage in ("unwound", "abandoned", "nested"):
             expected["unmatched", stage] = sum(tally[stage] for tally in wanted)

@@ -25,7 +25,8 @@ int sites__attach_process(struct site_set *set, const char *when_maps, pid_t pid
 
 /*
  * The hooks that end by return probes end by exits from now on: plan is the set's plan made anew without return probes, and
- * takes its place. No call is missed: exits stand before return probes go. Returns 0, or -errno (-ENOTSUP: a hook has no
+ * takes its place. No call is missed: exits stand before return probes go (one that is between both when they go looks
+ * unwound). Returns 0, or -errno (-ENOTSUP: a hook has no
  * exits), and then all is as before. fd as above.
  */
 int sites__end_by_exits(struct site_set *set, struct plan *plan, int fd);

@@ -65,23 +65,24 @@ static nest_fn *const nest_levels[NEST_LEVELS];
 #define LEVEL_NAME(n) torture_nest_##n
 #endif
 #define LEVEL(n)                                                                                                       \
-	PLAIN int LEVEL_NAME(n)(struct model *model, int depth);                                                       \
-	PLAIN int LEVEL_NAME(n)(struct model *model, int depth)                                                        \
+	PLAIN int LEVEL_NAME(n)(struct model * model, int depth);                                                      \
+	PLAIN int LEVEL_NAME(n)(struct model * model, int depth)                                                       \
 	{                                                                                                              \
 		int got = depth > 1 ? nest_levels[(n) + 1](model, depth - 1) : 0;                                      \
                                                                                                                        \
 		return model->kind ? got : -1;                                                                         \
 	}
 
-LEVEL(0) LEVEL(1) LEVEL(2) LEVEL(3) LEVEL(4) LEVEL(5) LEVEL(6) LEVEL(7) LEVEL(8) LEVEL(9) LEVEL(10)
-PLAIN int LEVEL_NAME(11)(struct model *model, int depth);
+LEVEL(0)
+LEVEL(1) LEVEL(2) LEVEL(3) LEVEL(4) LEVEL(5) LEVEL(6) LEVEL(7) LEVEL(8) LEVEL(9) LEVEL(10) PLAIN
+	int LEVEL_NAME(11)(struct model *model, int depth);
 PLAIN int LEVEL_NAME(11)(struct model *model, int depth)
 {
 	return model->kind ? 0 : -depth;
 }
 
-static nest_fn *const nest_levels[NEST_LEVELS] = { LEVEL_NAME(0), LEVEL_NAME(1), LEVEL_NAME(2), LEVEL_NAME(3),
-						   LEVEL_NAME(4), LEVEL_NAME(5), LEVEL_NAME(6), LEVEL_NAME(7),
+static nest_fn *const nest_levels[NEST_LEVELS] = { LEVEL_NAME(0), LEVEL_NAME(1), LEVEL_NAME(2),	 LEVEL_NAME(3),
+						   LEVEL_NAME(4), LEVEL_NAME(5), LEVEL_NAME(6),	 LEVEL_NAME(7),
 						   LEVEL_NAME(8), LEVEL_NAME(9), LEVEL_NAME(10), LEVEL_NAME(11) };
 
 int torture_nest(struct model *model, int depth)

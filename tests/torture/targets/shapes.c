@@ -165,7 +165,8 @@ SHAPE int shape_aligned(struct model *model, int rows, int mode)
 }
 
 /* Arguments on the stack, which the function may overwrite. */
-SHAPE int shape_many_of(struct model *model, int rows, int mode, long c, long d, long e, long f, long g, double h, long i)
+SHAPE int shape_many_of(struct model *model, int rows, int mode, long c, long d, long e, long f, long g, double h,
+			long i)
 {
 	c += work((int)d, (int)e);
 	f += g;

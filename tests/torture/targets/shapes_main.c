@@ -7,9 +7,9 @@
 
 #define ROUNDS 6
 
-static const char *const names[SHAPES] = { "shape_rets",   "shape_tail_plain", "shape_tail_hooked", "shape_end",
-					   "shape_cold",   "shape_dynamic",    "shape_recursive",   "shape_switch",
-					   "shape_aligned", "shape_many_of",   "shape_loop",	    "shape_leaf" };
+static const char *const names[SHAPES] = { "shape_rets",    "shape_tail_plain", "shape_tail_hooked", "shape_end",
+					   "shape_cold",    "shape_dynamic",	"shape_recursive",   "shape_switch",
+					   "shape_aligned", "shape_many_of",	"shape_loop",	     "shape_leaf" };
 
 struct library {
 	struct model model;
@@ -67,9 +67,10 @@ static void use(struct library *library)
 #ifdef SHAPES_STATIC
 int main(void)
 {
-	static struct library library = { .shapes = { shape_rets, shape_tail_plain, shape_tail_hooked, shape_end, shape_cold,
-						      shape_dynamic, shape_recursive, shape_switch, shape_aligned,
-						      (shape_fn *)shape_many_of, shape_loop, shape_leaf } };
+	static struct library library = { .shapes = { shape_rets, shape_tail_plain, shape_tail_hooked, shape_end,
+						      shape_cold, shape_dynamic, shape_recursive, shape_switch,
+						      shape_aligned, (shape_fn *)shape_many_of, shape_loop,
+						      shape_leaf } };
 
 	model_init(&library.model, SHAPES_STATIC);
 	ready();

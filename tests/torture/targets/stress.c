@@ -10,7 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-#define N 50
+#define N	50
 #define THREADS 500
 
 static struct model model;

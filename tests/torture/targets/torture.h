@@ -22,12 +22,12 @@ typedef int step_fn(void *arg);
 /* What was made of one model, and how it must be seen. */
 struct tally {
 	const char *name;
-	long made;	/* calls of hooked functions: the sum of the next six */
+	long made;		  /* calls of hooked functions: the sum of the next six */
 	long ok, status, unwound; /* executions, and how they ended */
-	long abandoned;	/* their thread or program ended inside */
-	long nested;	/* inside a call of the same kind on the same stack */
-	long lost;	/* cannot be counted, which must be said */
-	long rows;	/* of those that are ok */
+	long abandoned;		  /* their thread or program ended inside */
+	long nested;		  /* inside a call of the same kind on the same stack */
+	long lost;		  /* cannot be counted, which must be said */
+	long rows;		  /* of those that are ok */
 };
 
 static inline void model_init(struct model *model, const char *name)
