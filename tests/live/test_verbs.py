@@ -117,12 +117,16 @@ def whole_host_without_a_filter():
             agent.attached(workload.pid, ORT)
             workload.go_on()
             workload.reach("loaded")
-            workload.go_on()
-            workload.reach("done")
             mine = [model for model in agent.json("/api/v1/models")["models"]
                     if any(p["pid"] == workload.pid for p in model["processes"])]
-            if [m["model"] for m in mine] != ["wide_graph"] or mine[0]["executions"] < 25:
+            if [m["model"] for m in mine] != ["wide_graph"]:
                 raise Failure("of this process is known: %s" % json.dumps(mine)[:600])
+            workload.go_on()
+            workload.reach("done")
+            # It has freed the model by now; other tests on this host may call one of the name, too.
+            made = [m["executions"] for m in agent.json("/api/v1/models")["models"] if m["model"] == "wide_graph"]
+            if not made or made[0] < 25:
+                raise Failure("25 calls were made, %s are known" % made)
             if "wide_graph" not in call("top", "--once", "--listen", agent.address).stdout:
                 raise Failure("top does not show the model")
             if str(workload.pid) not in agent.get("/list"):
