@@ -167,6 +167,8 @@ static int end_by_exits(struct modules *modules, struct module *module, int fd)
 		if (!plan->usable)
 			snprintf(part->why, sizeof(part->why), "%s", plan->why);
 	}
+	if (modules->programs)
+		programs__reap(modules->programs); /* it is not attached before its return probes are gone */
 	return 0;
 }
 
