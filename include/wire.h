@@ -10,54 +10,54 @@
 
 #include "hook.h"
 
-#define WIRE_VERSION 1
+#define WIRE_VERSION  1
 #define WIRE_NAME_MAX EXPR_STRING_MAX
 
 enum wire_tag {
-	WIRE_CALL = 1,		/* a call ended (struct wire_call) */
-	WIRE_LOAD,		/* a model load ended; a WIRE_HANDLE went before it if it succeeded (struct wire_call) */
-	WIRE_HANDLE,		/* a handle was seen for the first time (struct wire_handle) */
-	WIRE_FREE,		/* a handle is gone (struct wire_free) */
-	WIRE_EXEC,		/* the process is another program now: what it held is gone (struct wire_life) */
-	WIRE_EXIT,		/* the process ended (struct wire_life) */
-	WIRE_HELD,		/* a held child mapped executable code and was stopped (struct wire_life) */
+	WIRE_CALL = 1, /* a call ended (struct wire_call) */
+	WIRE_LOAD,     /* a model load ended; a WIRE_HANDLE went before it if it succeeded (struct wire_call) */
+	WIRE_HANDLE,   /* a handle was seen for the first time (struct wire_handle) */
+	WIRE_FREE,     /* a handle is gone (struct wire_free) */
+	WIRE_EXEC,     /* the process is another program now: what it held is gone (struct wire_life) */
+	WIRE_EXIT,     /* the process ended (struct wire_life) */
+	WIRE_HELD,     /* a held child mapped executable code and was stopped (struct wire_life) */
 	WIRE_KERNEL_TAGS,
 
-	WIRE_FACT_HOOK = 64,	/* user space: what a hook id means (struct wire_fact_hook) */
-	WIRE_FACT_PROCESS,	/* user space: who a process is (struct wire_fact_process) */
-	WIRE_FACT_LOSS,		/* user space: counters of what was lost so far (struct wire_fact_loss) */
+	WIRE_FACT_HOOK = 64, /* user space: what a hook id means (struct wire_fact_hook) */
+	WIRE_FACT_PROCESS,   /* user space: who a process is (struct wire_fact_process) */
+	WIRE_FACT_LOSS,	     /* user space: counters of what was lost so far (struct wire_fact_loss) */
 	WIRE_FACT_TAGS
 };
 
 /* One life of one program: a tgid is reused, and exec makes another program of it. */
 struct wire_process {
 	__u32 tgid;
-	__u32 exec_id;		/* task_struct.self_exec_id, low 32 bits */
-	__u64 start_ns;		/* the group leader's start_boottime */
+	__u32 exec_id;	/* task_struct.self_exec_id, low 32 bits */
+	__u64 start_ns; /* the group leader's start_boottime */
 };
 
 struct wire_header {
 	__u16 tag;
 	__u16 length;
 	__u32 tid;
-	__u64 time_ns;		/* when it ended, was seen, happened */
+	__u64 time_ns; /* when it ended, was seen, happened */
 	struct wire_process process;
 };
 _Static_assert(sizeof(struct wire_header) == 32, "header");
 
 enum wire_call_flags {
-	WIRE_UNWOUND = 1 << 0,	/* left by exception, longjmp or cancellation: values of the exit are unknown */
-	WIRE_ABANDONED = 1 << 1,/* the thread ended or the process called exec inside the call */
-	WIRE_LATE = 1 << 2,	/* end seen late (unwound, found at the next entry): the duration is an upper bound */
+	WIRE_UNWOUND = 1 << 0,	 /* left by exception, longjmp or cancellation: values of the exit are unknown */
+	WIRE_ABANDONED = 1 << 1, /* the thread ended or the process called exec inside the call */
+	WIRE_LATE = 1 << 2,	 /* end seen late (unwound, found at the next entry): the duration is an upper bound */
 };
 
 struct wire_call {
 	struct wire_header header;
 	__u64 duration_ns;
-	__u32 hook;		/* hook.id */
-	__u16 flags;		/* enum wire_call_flags */
-	__u16 known;		/* bit i: values[i] is known */
-	__u64 values[VALUES];	/* enum hook_value; the handle is values[VALUE_HANDLE] */
+	__u32 hook;	      /* hook.id */
+	__u16 flags;	      /* enum wire_call_flags */
+	__u16 known;	      /* bit i: values[i] is known */
+	__u64 values[VALUES]; /* enum hook_value; the handle is values[VALUE_HANDLE] */
 };
 _Static_assert(sizeof(struct wire_call) == 48 + 8 * VALUES, "call");
 
@@ -66,10 +66,10 @@ enum wire_name_flags { WIRE_NAME_KNOWN = 1 << 0, WIRE_NAME_TRUNCATED = 1 << 1 };
 struct wire_handle {
 	struct wire_header header;
 	__u64 handle;
-	__u64 parent;		/* DERIVE: the handle it comes from; else 0 */
-	__u32 hook;		/* the hook that saw it first */
-	__u16 flags;		/* enum wire_name_flags */
-	__u16 name_length;	/* bytes of name[], no NUL */
+	__u64 parent;		  /* DERIVE: the handle it comes from; else 0 */
+	__u32 hook;		  /* the hook that saw it first */
+	__u16 flags;		  /* enum wire_name_flags */
+	__u16 name_length;	  /* bytes of name[], no NUL */
 	char name[WIRE_NAME_MAX]; /* a path, or what the runtime calls the model */
 };
 _Static_assert(sizeof(struct wire_handle) == 56 + WIRE_NAME_MAX, "handle");
@@ -89,20 +89,20 @@ struct wire_life {
 #define WIRE_TEXT_MAX 64
 
 struct wire_fact_hook {
-	struct wire_header header;	/* process all zero */
+	struct wire_header header; /* process all zero */
 	__u32 hook;
-	__u16 means;			/* enum hook_means */
+	__u16 means; /* enum hook_means */
 	__u16 spare;
-	char runtime[WIRE_TEXT_MAX];	/* NUL-terminated: onnxruntime */
-	char name[WIRE_TEXT_MAX];	/* the hook's name in its adapter: run */
-	char version[WIRE_TEXT_MAX];	/* the module's version where known, else "" */
-	char module[WIRE_NAME_MAX];	/* base name of the file */
+	char runtime[WIRE_TEXT_MAX]; /* NUL-terminated: onnxruntime */
+	char name[WIRE_TEXT_MAX];    /* the hook's name in its adapter: run */
+	char version[WIRE_TEXT_MAX]; /* the module's version where known, else "" */
+	char module[WIRE_NAME_MAX];  /* base name of the file */
 };
 
 struct wire_fact_process {
 	struct wire_header header;
-	char command[WIRE_TEXT_MAX];	/* comm */
-	char container[WIRE_TEXT_MAX];	/* each "" where unknown */
+	char command[WIRE_TEXT_MAX];   /* comm */
+	char container[WIRE_TEXT_MAX]; /* each "" where unknown */
 	char pod[WIRE_TEXT_MAX];
 	char namespace_[WIRE_TEXT_MAX];
 	char unit[WIRE_TEXT_MAX];
@@ -110,18 +110,18 @@ struct wire_fact_process {
 
 /* Counted in the kernel, per CPU, summed by user space; exported as events_*_total{stage}. */
 enum wire_loss {
-	LOSS_RING_FULL,		/* lost: a call record found no room */
-	LOSS_RING_FULL_OTHER,	/* lost: another record found no room */
-	LOSS_FRAME_DEPTH,	/* lost: calls nested deeper than FRAMES_MAX */
-	LOSS_FRAME_MEMORY,	/* lost: no room for a thread's frames */
-	LOSS_HANDLE_MEMORY,	/* a handle could not be remembered: it is announced again */
-	LOSS_EXIT_UNMATCHED,	/* an exit without its entry: the call began before we attached */
-	LOSS_NO_HANDLE,		/* lost: the handle could not be read */
-	LOSS_GUARD,		/* values that are unknown because no layout's guards held */
-	LOSS_UNWOUND,		/* calls that ended without their exit */
-	LOSS_ABANDONED,		/* calls cut off by the end of their thread or by exec */
-	LOSS_NESTED,		/* inner calls that were not counted, by design */
-	LOSS_SITE,		/* a cookie that names no hook */
+	LOSS_RING_FULL,	      /* lost: a call record found no room */
+	LOSS_RING_FULL_OTHER, /* lost: another record found no room */
+	LOSS_FRAME_DEPTH,     /* lost: calls nested deeper than FRAMES_MAX */
+	LOSS_FRAME_MEMORY,    /* lost: no room for a thread's frames */
+	LOSS_HANDLE_MEMORY,   /* a handle could not be remembered: it is announced again */
+	LOSS_EXIT_UNMATCHED,  /* an exit without its entry: the call began before we attached */
+	LOSS_NO_HANDLE,	      /* lost: the handle could not be read */
+	LOSS_GUARD,	      /* values that are unknown because no layout's guards held */
+	LOSS_UNWOUND,	      /* calls that ended without their exit */
+	LOSS_ABANDONED,	      /* calls cut off by the end of their thread or by exec */
+	LOSS_NESTED,	      /* inner calls that were not counted, by design */
+	LOSS_SITE,	      /* a cookie that names no hook */
 	LOSS_KINDS
 };
 

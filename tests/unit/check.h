@@ -24,7 +24,7 @@ static const char *check_skip_why;
 	do {                                                                                                           \
 		long long got_ = (long long)(got), want_ = (long long)(want);                                          \
 		if (got_ != want_) {                                                                                   \
-			printf("  %s:%d: %s is %lld (%#llx), not %lld (%#llx)\n", __FILE__, __LINE__, #got, got_,       \
+			printf("  %s:%d: %s is %lld (%#llx), not %lld (%#llx)\n", __FILE__, __LINE__, #got, got_,      \
 			       (unsigned long long)got_, want_, (unsigned long long)want_);                            \
 			check_errors++;                                                                                \
 		}                                                                                                      \
@@ -34,8 +34,8 @@ static const char *check_skip_why;
 	do {                                                                                                           \
 		const char *got_ = (got), *want_ = (want);                                                             \
 		if (!got_ || strcmp(got_, want_) != 0) {                                                               \
-			printf("  %s:%d: %s is \"%s\", not \"%s\"\n", __FILE__, __LINE__, #got, got_ ? got_ : "(null)", \
-			       want_);                                                                                 \
+			printf("  %s:%d: %s is \"%s\", not \"%s\"\n", __FILE__, __LINE__, #got,                        \
+			       got_ ? got_ : "(null)", want_);                                                         \
 			check_errors++;                                                                                \
 		}                                                                                                      \
 	} while (0)
