@@ -73,11 +73,20 @@ static nest_fn *const nest_levels[NEST_LEVELS];
 		return model->kind ? got : -1;                                                                         \
 	}
 
+/* clang-format off: it takes these for types. */
 LEVEL(0)
-/* clang-format off */
-LEVEL(1) LEVEL(2) LEVEL(3) LEVEL(4) LEVEL(5) LEVEL(6) LEVEL(7) LEVEL(8) LEVEL(9) LEVEL(10) PLAIN
+LEVEL(1)
+LEVEL(2)
+LEVEL(3)
+LEVEL(4)
+LEVEL(5)
+LEVEL(6)
+LEVEL(7)
+LEVEL(8)
+LEVEL(9)
+LEVEL(10)
+PLAIN int LEVEL_NAME(11)(struct model *model, int depth);
 /* clang-format on */
-	int LEVEL_NAME(11)(struct model *model, int depth);
 PLAIN int LEVEL_NAME(11)(struct model *model, int depth)
 {
 	return model->kind ? 0 : -depth;
