@@ -138,8 +138,29 @@ def bench_probes(rounds, calls):
             row(f"{text}: {peer} / infermeter", [p / o for p, o in zip(cost[peer], cost["infermeter"])], "x")
 
 
+LOAD_LLAMA = """
+import ctypes, glob, os, sys
+os.chdir(sys.argv[1])
+ctypes.CDLL(glob.glob("libllama.v*.so*")[0])
+print("ready", flush=True)
+sys.stdin.readline()
+"""
+
+
+def targets():
+    """A process that runs ONNX Runtime and one that maps llama.cpp."""
+    sys.path.insert(0, str(ROOT / "tests" / "live"))
+    import environments
+    folder = next(pathlib.Path(environments.node_modules()).rglob("libllama.v*.so*")).parent
+    return [Process([environments.python("ort-newest"), ROOT / "tests" / "bench" / "ort_caller.py",
+                     pathlib.Path(environments.models()) / "small.onnx", 1, 16, "plain"], "ready", signal.SIGTERM),
+            Process([sys.executable, "-c", LOAD_LLAMA, folder], "ready", signal.SIGTERM,
+                    env={**os.environ, "LD_LIBRARY_PATH": str(folder)})]
+
+
 def bench_agent(rounds):
-    print(f"The agent itself ({rounds} rounds)")
+    print(f"The agent itself, with targets of ONNX Runtime and llama.cpp ({rounds} rounds)")
+    held = targets()
     cold, warm, down, resident = [], [], [], []
     with tempfile.TemporaryDirectory() as folder:
         for i in range(rounds):
@@ -149,6 +170,8 @@ def bench_agent(rounds):
                 start = time.monotonic()
                 with Agent() as agent:
                     times.append(time.monotonic() - start)
+                    held[0].ask("100")
+                    agent.get("/metrics")
                     status = pathlib.Path(f"/proc/{agent.child.pid}/status").read_text()
                     resident.append(int(status.split("VmRSS:")[1].split()[0]) / 1024)
                     start = time.monotonic()
@@ -159,6 +182,8 @@ def bench_agent(rounds):
                     del os.environ["XDG_CACHE_HOME"]
                 else:
                     os.environ["XDG_CACHE_HOME"] = env
+    for process in held:
+        process.__exit__()
     row("start to /readyz, no cache", cold, "s")
     row("start to /readyz, cached", warm, "s")
     row("SIGTERM to gone", down, "s")
