@@ -95,6 +95,7 @@ SEPARATE int clear_way(struct thread *thread, struct hook *hook, __u64 sp)
 
 	if (!thread || !hook)
 		return 0;
+	UNROLLED
 	for (int i = 0; i < FRAMES_MAX; i++) {
 		struct frame *frame = &thread->frames[i];
 
@@ -276,6 +277,7 @@ SEPARATE int close_inner(struct thread *thread, __u64 sp, __u64 now)
 {
 	if (!thread)
 		return 0;
+	UNROLLED
 	for (int i = 0; i < FRAMES_MAX; i++) {
 		struct frame *frame = &thread->frames[i];
 
@@ -369,6 +371,7 @@ int on_caught(struct pt_regs *regs)
 
 	if (!thread || !thread->open)
 		return 0;
+	UNROLLED
 	for (int i = 0; i < FRAMES_MAX; i++) {
 		struct frame *frame = &thread->frames[i];
 

@@ -10,6 +10,7 @@ SEPARATE int end_thread(__u32 tid)
 
 	if (!thread)
 		return 0;
+	UNROLLED
 	for (int i = 0; i < FRAMES_MAX; i++) {
 		struct frame *frame = &thread->frames[i];
 

@@ -42,14 +42,15 @@ static inline int expr__take_string(struct expr_state *s, void *context, __u64 a
 	s->has_string = 0;
 	if (length == 0 || length >= 65536)
 		return -1;
-	if (length > EXPR_STRING_MAX)
-		cut = length - EXPR_STRING_MAX;
-	length -= cut;
-	if (length > EXPR_STRING_MAX) /* for the verifier, which lost the bound */
-		return -1;
 	/* What is left of an earlier string must not be looked at. */
 	for (int i = 0; i < EXPR_STRING_MAX / 8; i++)
 		words[i] = EXPR_SPACES;
+	if (length > EXPR_STRING_MAX)
+		cut = length - EXPR_STRING_MAX;
+	length -= cut;
+	/* The bound again, by arithmetic and where it is needed: a verifier before 6.8 forgets what it learnt of a spilled value. */
+	__asm__ volatile("" : "+r"(length));
+	length = ((length - 1) & (EXPR_STRING_MAX - 1)) + 1;
 	if (EXPR_READ(context, s->string, (__u32)length, address + cut) || !expr__printable(s))
 		return -1;
 	s->string_length = (__u16)length;

@@ -16,16 +16,16 @@
 /* libbpf's own messages, one level down: what it warns of we say ourselves, with what to do. */
 static int print_libbpf(enum libbpf_print_level level, const char *format, va_list args)
 {
-	char text[512];
+	char *text;
 	size_t length;
 
-	if (level == LIBBPF_DEBUG || log__level() < LOG_DEBUG)
+	if (level == LIBBPF_DEBUG || log__level() < LOG_DEBUG || vasprintf(&text, format, args) < 0)
 		return 0;
-	vsnprintf(text, sizeof(text), format, args);
 	length = strlen(text);
 	if (length && text[length - 1] == '\n')
 		text[length - 1] = '\0';
-	log_debug("%s", text);
+	log_debug("%s", text); /* whole: the verifier's log matters at its end */
+	free(text);
 	return 0;
 }
 

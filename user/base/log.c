@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const words[] = { "error", "warn", "info", "debug" };
@@ -32,13 +33,17 @@ int log__parse_level(const char *word, enum log_level *level)
 
 void log__write(enum log_level level, const char *format, ...)
 {
-	char line[1024];
+	char *line;
 	va_list args;
+	int length;
 
 	if (level > current)
 		return;
 	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
+	length = vasprintf(&line, format, args); /* one write a line, however long: a verifier's log is */
 	va_end(args);
+	if (length < 0)
+		return;
 	fprintf(stderr, "infermeter: %s: %s\n", words[level], line);
+	free(line);
 }
