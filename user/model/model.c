@@ -302,11 +302,11 @@ static void count_load(struct series *series, const struct model_call *told)
 	}
 }
 
-static void count_outcome(struct model_counts *counts, enum call_outcome outcome)
+static void count_outcome(struct model_counts *counts, enum call_outcome outcome, bool load)
 {
 	counts->abandoned += outcome == CALL_ABANDONED;
 	counts->unwound += outcome == CALL_UNWOUND;
-	counts->ignored += outcome == CALL_IGNORED;
+	counts->ignored += outcome == CALL_IGNORED && !load;
 }
 
 static void apply_call(struct model *model, const struct wire_call *call)
@@ -333,7 +333,7 @@ static void apply_call(struct model *model, const struct wire_call *call)
 	};
 	uint64_t status;
 
-	count_outcome(&model->counts, outcome);
+	count_outcome(&model->counts, outcome, told.load);
 	model->counts.hook += hook == &model->registry.unknown;
 	told.has_batch = amount_of(model, call, VALUE_BATCH, &told.batch);
 	told.has_tokens = amount_of(model, call, VALUE_TOKENS, &told.tokens);
@@ -359,7 +359,7 @@ static void apply_call(struct model *model, const struct wire_call *call)
 		handle->used_ns = call->header.time_ns;
 	if (process)
 		told.command = process->command;
-	if (model->options.call)
+	if (model->options.call && !(told.load && outcome == CALL_IGNORED)) /* a step of a load that counts when it fails */
 		model->options.call(model->options.context, &told);
 	/* A load may be announced at its entry: one that failed left no handle. */
 	if (handle && told.load && (outcome == CALL_STATUS || outcome == CALL_UNWOUND))
