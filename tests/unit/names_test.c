@@ -40,13 +40,21 @@ static void texts_become_valid(void)
 	CHECK_STR(label("a\nb\tc\x7f\x1b"), "a_b_c__");
 }
 
-static void long_names_end_between_characters(void)
+static void long_names_lose_their_middle_between_characters(void)
 {
-	char name[400], made[NAMES_LABEL_MAX + 1];
+	char name[400], other[400], made[NAMES_LABEL_MAX + 1], made_other[NAMES_LABEL_MAX + 1];
 
 	memset(name, 'a', sizeof(name));
-	CHECK_INT(names__label(name, sizeof(name), made), NAMES_LABEL_MAX);
-	CHECK_INT(strlen(made), NAMES_LABEL_MAX);
+	memcpy(other, name, sizeof(name));
+	memcpy(name + 390, "-q4_0.gguf", 10);
+	memcpy(other + 390, "-q8_0.gguf", 10);
+	CHECK_INT(names__label(name, sizeof(name), made), NAMES_LABEL_MAX - 1);
+	CHECK_INT(strlen(made), NAMES_LABEL_MAX - 1);
+	CHECK_STR(made + strlen(made) - 10, "-q4_0.gguf");
+	CHECK(strncmp(made, "aaaaaaaaaa", 10) == 0);
+	names__label(other, sizeof(other), made_other);
+	CHECK(strcmp(made, made_other) != 0);
+	CHECK_INT(names__label(name, NAMES_LABEL_MAX, made), NAMES_LABEL_MAX);
 	for (size_t i = 0; i + 3 <= sizeof(name); i += 3)
 		memcpy(name + i, "\xe6\xa8\xa1", 3);
 	CHECK_INT(names__label(name, 399, made), 126);
@@ -74,7 +82,7 @@ int main(void)
 {
 	RUN(names_of_models);
 	RUN(texts_become_valid);
-	RUN(long_names_end_between_characters);
+	RUN(long_names_lose_their_middle_between_characters);
 	RUN(any_bytes);
 	return check__report();
 }

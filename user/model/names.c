@@ -35,7 +35,8 @@ static size_t character(const unsigned char *text, size_t left)
 	return 0;
 }
 
-size_t names__sanitise(const char *text, size_t length, char label[NAMES_LABEL_MAX + 1])
+/* names__sanitise, of at most max bytes. */
+static size_t sanitise(const char *text, size_t length, char *label, size_t max)
 {
 	const unsigned char *bytes = (const unsigned char *)text;
 	size_t used = 0, at = 0;
@@ -43,7 +44,7 @@ size_t names__sanitise(const char *text, size_t length, char label[NAMES_LABEL_M
 	while (at < length) {
 		const size_t n = character(bytes + at, length - at);
 
-		if (used + (n ? n : 1) > NAMES_LABEL_MAX)
+		if (used + (n ? n : 1) > max)
 			break;
 		if (n)
 			memcpy(label + used, bytes + at, n);
@@ -56,9 +57,16 @@ size_t names__sanitise(const char *text, size_t length, char label[NAMES_LABEL_M
 	return used;
 }
 
+size_t names__sanitise(const char *text, size_t length, char label[NAMES_LABEL_MAX + 1])
+{
+	return sanitise(text, length, label, NAMES_LABEL_MAX);
+}
+
 size_t names__label(const char *name, size_t length, char label[NAMES_LABEL_MAX + 1])
 {
+	static const char gap[] = "\xe2\x80\xa6"; /* … */
 	const char *slash;
+	size_t used = 0;
 
 	while (length > 1 && name[length - 1] == '/')
 		length--;
@@ -67,7 +75,17 @@ size_t names__label(const char *name, size_t length, char label[NAMES_LABEL_MAX 
 		length -= (size_t)(slash + 1 - name);
 		name = slash + 1;
 	}
-	length = names__sanitise(name, length, label);
+	if (length > NAMES_LABEL_MAX) {
+		/* Names of one series of models differ at the end as often as at the beginning: the middle is left out. */
+		used = sanitise(name, length, label, NAMES_LABEL_MAX / 2 - sizeof(gap));
+		memcpy(label + used, gap, sizeof(gap) - 1);
+		used += sizeof(gap) - 1;
+		length -= NAMES_LABEL_MAX / 2;
+		name += length;
+		for (length = NAMES_LABEL_MAX / 2; length && ((unsigned char)*name & 0xc0) == 0x80; length--)
+			name++;
+	}
+	length = used + sanitise(name, length, label + used, NAMES_LABEL_MAX - used);
 	if (!length) {
 		length = strlen(NAMES_UNKNOWN);
 		memcpy(label, NAMES_UNKNOWN, length + 1);

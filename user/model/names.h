@@ -18,7 +18,7 @@ size_t names__sanitise(const char *text, size_t length, char label[NAMES_LABEL_M
 
 /*
  * The label of a model that has this name: the base name if it is a path (slashes at its end do not count), else the
- * name; sanitised. An empty name gives NAMES_UNKNOWN. Returns the label's length.
+ * name; sanitised. Of one that is too long the middle is left out. An empty name gives NAMES_UNKNOWN. Returns the label's length.
  */
 size_t names__label(const char *name, size_t length, char label[NAMES_LABEL_MAX + 1]);
 
