@@ -44,16 +44,17 @@ def existing():
 def code_of(pid):
     """The library's code as the process has it, and as the file has it."""
     with open("/proc/%d/maps" % pid) as file:
-        for line in file:
-            words = line.split()
-            if words[1] == "r-xp" and words[-1] == LIBRARY:
-                start, end = (int(part, 16) for part in words[0].split("-"))
-                with open("/proc/%d/mem" % pid, "rb") as memory, open(LIBRARY, "rb") as image:
-                    memory.seek(start)
-                    image.seek(int(words[2], 16))
-                    got = memory.read(end - start)
-                    return got, image.read(end - start).ljust(len(got), b"\0")
-    raise Failure("process %d does not map %s" % (pid, LIBRARY))
+        maps = file.read()
+    for line in maps.splitlines():
+        words = line.split()
+        if words[1] == "r-xp" and words[-1] == LIBRARY:
+            start, end = (int(part, 16) for part in words[0].split("-"))
+            with open("/proc/%d/mem" % pid, "rb") as memory, open(LIBRARY, "rb") as image:
+                memory.seek(start)
+                image.seek(int(words[2], 16))
+                got = memory.read(end - start)
+                return got, image.read(end - start).ljust(len(got), b"\0")
+    raise Failure("process %d does not map %s:\n%s" % (pid, LIBRARY, maps))
 
 
 def is_probed(pid):
@@ -66,6 +67,13 @@ def clean(pid, held=frozenset()):
     until("the target's code as it was", 10, lambda: not is_probed(pid))
     if BPFTOOL:
         until("the end of what the agent held", 10, lambda: not (held & existing()))
+
+
+def kernel_left_one(pid):
+    """A kernel that is interrupted by SIGKILL while it places probes cannot take them back, and says so; what stays is an
+    instruction that does nothing, until the next agent's probe there goes."""
+    done = subprocess.run(["dmesg"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, errors="replace")
+    return "infermeter:%d failed to unregister, leaking uprobe" % pid in done.stdout
 
 
 @test
@@ -99,9 +107,12 @@ def killed_at_random():
                 finally:
                     agent.kill()
                     agent.errors.close()
-                clean(target.pid, held)
                 if target.process.poll() is not None:
-                    raise Failure("the target ended with %s after kill %d" % (target.process.returncode, i))
+                    raise Failure("the target ended with %s after kill %d: %s" % (target.finish()[1], i, target.lines))
+                if kernel_left_one(agent.process.pid):
+                    print("  kill %d: the kernel says that it left a breakpoint" % i)
+                else:
+                    clean(target.pid, held)
             # And a whole one: it counts what is made while it is there.
             with Agent("--runtimes", folder, pids=[os.getpid()]) as agent:
                 agent.ready()
