@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
-"""Runs the tests: run.py unit|live|torture|all, after `make` built what they need.
+"""Runs the tests: run.py unit|live|torture|vm|all, after `make` built what they need.
 
 A test is a program that prints "ok NAME", "FAIL NAME" or "skip NAME: why" and ends with "N passed, N failed, N skipped":
   unit      build/tests/unit/*_test
   live      build/tests/live/* and tests/live/test_*.py
   torture   build/tests/torture/* and tests/torture/test_*.py
+  vm        tests/vm/test_*.py, which keep a core busy: in `all` beside the unit tests, which time nothing
 Two run side by side; one with the word "alone" in a comment line of its own (# alone, // alone) runs when no other does. The
 output of a program is shown whole when something in it failed.
 """
@@ -23,7 +24,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 OUT = os.environ.get("OUT") or os.path.join(ROOT, "build")
 WORKERS = 2
-LIMIT_SECONDS = {"unit": 300, "live": 1800, "torture": 1800}
+LIMIT_SECONDS = {"unit": 300, "live": 1800, "torture": 1800, "vm": 900}
 SUMMARY = re.compile(r"(\d+) passed, (\d+) failed, (\d+) skipped$")
 ALONE = re.compile(r"^(#|//|/\*) alone\b", re.M)
 
@@ -41,6 +42,8 @@ class Program:
 
 def sources(ring):
     """The C programs of a ring: (program, source)."""
+    if ring == "vm":  # its C files run inside the machines
+        return
     pattern = "*_test.c" if ring == "unit" else "*.c"
     for source in sorted(glob.glob(os.path.join(ROOT, "tests", ring, pattern))):
         if not source.endswith(".bpf.c"):
@@ -147,12 +150,15 @@ def run_all(found, report):
 
 
 def main():
-    rings = {"unit": ["unit"], "live": ["live"], "torture": ["torture"], "all": ["unit", "live", "torture"]}
+    # Rings in one list run side by side, the others one after the other.
+    rings = {name: [[name]] for name in LIMIT_SECONDS}
+    rings["all"] = [["vm", "unit"], ["live"], ["torture"]]
     if len(sys.argv) < 2 or sys.argv[1] not in rings:
-        sys.exit("usage: tests/run.py unit|live|torture|all [WORD...]  (only programs with a WORD in their name)")
+        sys.exit("usage: tests/run.py unit|live|torture|vm|all [WORD...]  (only programs with a WORD in their name)")
     report = Report()
-    for ring in rings[sys.argv[1]]:
-        found = [p for p in programs(ring) if len(sys.argv) < 3 or any(word in p.name for word in sys.argv[2:])]
+    for together in rings[sys.argv[1]]:
+        found = [p for ring in together for p in programs(ring)
+                 if len(sys.argv) < 3 or any(word in p.name for word in sys.argv[2:])]
         run_all(found, report)
     print("%d passed, %d failed, %d skipped" % (report.passed, report.failed, report.skipped))
     sys.exit(1 if report.failed else 0)

@@ -28,6 +28,17 @@ def need(program):
     return path
 
 
+def busybox():
+    """Its path, if it can do all that init.sh asks of it."""
+    path = need("busybox")
+    able = subprocess.run([path, "--list"], capture_output=True, text=True, check=True).stdout.split()
+    with open(os.path.join(HERE, "init.sh")) as file:
+        missing = sorted(set(re.findall(r"\bbusybox ([a-z]+)", file.read())) - set(able))
+    if missing:
+        raise Skip("this busybox has no %s" % ", ".join(missing))
+    return path
+
+
 class Archive:
     """A cpio archive in the format that the kernel unpacks."""
 
@@ -70,7 +81,7 @@ def libraries(*programs):
     """{name: path} of the shared libraries that the programs load, the loader's path as its name."""
     found = {}
     for program in programs:
-        listing = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
+        listing = subprocess.run(["ldd", program], capture_output=True, text=True).stdout  # fails where it is static
         for name, path in re.findall(r"^\s*(\S+) => (/\S+) ", listing, re.M):
             found["lib/" + name] = path
         for path in re.findall(r"^\s*(/\S+) \(", listing, re.M):
@@ -79,8 +90,8 @@ def libraries(*programs):
 
 
 def file_system():
-    """The bytes of the initial file system: a static shell, infermeter, two libraries and what calls them."""
-    archive = Archive()
+    """The bytes of the initial file system: a shell, infermeter, two libraries and what calls them."""
+    archive, shell = Archive(), busybox()
     with tempfile.TemporaryDirectory() as folder:
         toy, throwing, caller = (os.path.join(folder, name) for name in ("libtoyml.so", "libthrowing.so", "caller"))
         subprocess.run(["cc", "-O2", "-fPIC", "-shared", "-o", toy, os.path.join(TOY, "toy.c"), "-lm"], check=True)
@@ -88,14 +99,14 @@ def file_system():
         subprocess.run(["cc", "-O1", "-I", TOY, "-o", caller, os.path.join(HERE, "caller.c"), "-ldl"], check=True)
         for path in (toy, throwing, caller):
             archive.copy(path, "work/" + os.path.basename(path))
-        wanted = libraries(BINARY, toy, throwing, caller)
+        wanted = libraries(BINARY, shell, toy, throwing, caller)
     for name, path in sorted(wanted.items()):
         archive.copy(path, name)
     for name in MODELS:
         archive.file("work/" + name, bytes([64, 128, 192, 255]), 0o644)
     archive.copy(os.path.join(TOY, "toy.yaml"), "work/runtimes/toy.yaml")
     archive.copy(BINARY, "bin/infermeter")
-    archive.copy(need("busybox"), "bin/busybox")
+    archive.copy(shell, "bin/busybox")
     archive.link("bin/sh", "busybox")
     archive.copy(os.path.join(HERE, "init.sh"), "init")
     for name in ("proc", "sys", "dev", "tmp"):
@@ -113,8 +124,8 @@ class Boot:
             initrd, console, results = (os.path.join(folder, name) for name in ("initrd", "console", "results"))
             with open(initrd, "wb") as file:
                 file.write(file_system_bytes)
-            command = [qemu, "-accel", "tcg,thread=multi", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-cpu", CPU,
-                       "-smp", "2", "-m", "1024", "-kernel", image, "-initrd", initrd,
+            command = [qemu, "-accel", "tcg,thread=multi", "-nodefaults", "-no-user-config", "-display", "none",
+                       "-no-reboot", "-cpu", CPU, "-smp", "2", "-m", "1024", "-kernel", image, "-initrd", initrd,
                        "-append", "console=ttyS0 quiet panic=-1 mitigations=off random.trust_cpu=on",
                        "-serial", "file:" + console, "-serial", "file:" + results]
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

@@ -3,7 +3,7 @@
 """infermeter on the kernels that its users have, each booted in an emulated machine: what it counts there, to the last call."""
 import json
 
-from machine import Boot, Failure, Skip, file_system, need  # puts tests/live on the path
+from machine import Boot, Failure, Skip, busybox, file_system, need  # puts tests/live on the path
 import frame
 import kernels
 from agent import Metrics, bucket
@@ -19,7 +19,7 @@ def boot(series):
     if series not in _boots:
         try:
             need("qemu-system-x86_64")
-            need("busybox")
+            busybox()
             image = kernels.image(series)
             _boots[series] = Boot(image, file_system(), BOOT_SECONDS)
         except Skip as skip:
