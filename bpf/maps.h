@@ -75,7 +75,7 @@ struct {
  */
 #define SEPARATE __weak __noinline
 
-/* A loop that calls such a function: verifiers before 6.9 take what follows a call for a back edge when a branch skips the call. */
+/* A loop that calls such a function. Verifiers before 6.9 take what follows the call for a back edge where a branch skips it. */
 #define UNROLLED _Pragma("unroll")
 
 static __always_inline void count_loss(__u32 kind)

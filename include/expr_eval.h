@@ -48,7 +48,7 @@ static inline int expr__take_string(struct expr_state *s, void *context, __u64 a
 	if (length > EXPR_STRING_MAX)
 		cut = length - EXPR_STRING_MAX;
 	length -= cut;
-	/* The bound again, by arithmetic and where it is needed: a verifier before 6.8 forgets what it learnt of a spilled value. */
+	/* The bound again, where it is needed: verifiers before 6.8 forget what they learnt of a spilled value. */
 	__asm__ volatile("" : "+r"(length));
 	length = ((length - 1) & (EXPR_STRING_MAX - 1)) + 1;
 	if (EXPR_READ(context, s->string, (__u32)length, address + cut) || !expr__printable(s))

@@ -6,7 +6,7 @@ A test is a program that prints "ok NAME", "FAIL NAME" or "skip NAME: why" and e
   unit      build/tests/unit/*_test
   live      build/tests/live/* and tests/live/test_*.py
   torture   build/tests/torture/* and tests/torture/test_*.py
-  vm        tests/vm/test_*.py, which keep a core busy: in `all` beside the unit tests, which time nothing
+  vm        tests/vm/test_*.py, which keep a core busy: in `all` beside the unit tests
 Two run side by side; one with the word "alone" in a comment line of its own (# alone, // alone) runs when no other does. The
 output of a program is shown whole when something in it failed.
 """

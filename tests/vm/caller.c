@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
- * Calls models of libtoyml and of a library that throws, and counts: caller LIBRARY MODEL MODEL THROWING MODEL. Without more
- * it runs through; with a further argument it says "loaded" and "done" and waits for a line after each. Then it prints
+ * Calls models of libtoyml and of a library that throws, and counts: caller LIBRARY MODEL MODEL THROWING MODEL.
+ * Without more it runs through; with a further argument it says "loaded" and "done" and waits for a line after each. Then it prints
  * what it did as JSON, as tests/live/agent.py compares it.
  */
 #include <dlfcn.h>

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
-# The machine's first and only program: runs infermeter, and prints what it said on the second serial line, between markers.
+# The machine's first and only program: runs infermeter; what it said goes to the second serial line, between markers.
 export PATH=/bin LD_LIBRARY_PATH=/lib
 busybox mount -t proc proc /proc
 busybox mount -t sysfs sys /sys

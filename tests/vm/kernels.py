@@ -13,8 +13,8 @@ from frame import Skip
 CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "infermeter", "kernels")
 META = "linux-image-cloud-amd64"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-WANTED = ("CONFIG_BPF_SYSCALL", "CONFIG_DEBUG_INFO_BTF", "CONFIG_UPROBES", "CONFIG_UPROBE_EVENTS", "CONFIG_BLK_DEV_INITRD",
-          "CONFIG_SERIAL_8250_CONSOLE")
+WANTED = ("CONFIG_BPF_SYSCALL", "CONFIG_DEBUG_INFO_BTF", "CONFIG_UPROBES", "CONFIG_UPROBE_EVENTS",
+          "CONFIG_BLK_DEV_INITRD", "CONFIG_SERIAL_8250_CONSOLE")
 SOURCES = """Types: deb
 URIs: %s
 Suites: bookworm bookworm-backports
@@ -55,8 +55,8 @@ def _own_lists(folder):
     with open(source, "w") as file:
         file.write(SOURCES % (_mirror(), KEYRING))
     options = []
-    for option in ("Dir::Etc::SourceList=" + source, "Dir::Etc::SourceParts=/dev/null", "Dir::State::Lists=%s/lists" % folder,
-                   "Dir::Cache=%s/" % folder, "Acquire::Languages=none"):
+    for option in ("Dir::Etc::SourceList=" + source, "Dir::Etc::SourceParts=/dev/null",
+                   "Dir::State::Lists=%s/lists" % folder, "Dir::Cache=%s/" % folder, "Acquire::Languages=none"):
         options += ["-o", option]
     _call("apt-get", *options, "-qq", "update")
     return options
@@ -96,7 +96,7 @@ def _unpack(package, version, options, target):
             raise Skip("%s was not downloaded" % package)
         _call("dpkg-deb", "-x", files[0], os.path.join(folder, "all"))
         os.mkdir(os.path.join(folder, "kept"))
-        os.rename(os.path.join(folder, "all", "boot"), os.path.join(folder, "kept", "boot"))  # the modules are not needed
+        os.rename(os.path.join(folder, "all", "boot"), os.path.join(folder, "kept", "boot"))  # no modules
         try:
             os.rename(os.path.join(folder, "kept"), target)
         except OSError:

@@ -95,7 +95,8 @@ def file_system():
     with tempfile.TemporaryDirectory() as folder:
         toy, throwing, caller = (os.path.join(folder, name) for name in ("libtoyml.so", "libthrowing.so", "caller"))
         subprocess.run(["cc", "-O2", "-fPIC", "-shared", "-o", toy, os.path.join(TOY, "toy.c"), "-lm"], check=True)
-        subprocess.run(["c++", "-O2", "-fPIC", "-shared", "-o", throwing, os.path.join(HERE, "throwing.cc")], check=True)
+        subprocess.run(["c++", "-O2", "-fPIC", "-shared", "-o", throwing, os.path.join(HERE, "throwing.cc")],
+                       check=True)
         subprocess.run(["cc", "-O1", "-I", TOY, "-o", caller, os.path.join(HERE, "caller.c"), "-ldl"], check=True)
         for path in (toy, throwing, caller):
             archive.copy(path, "work/" + os.path.basename(path))
@@ -128,7 +129,8 @@ class Boot:
                        "-no-reboot", "-cpu", CPU, "-smp", "2", "-m", "1024", "-kernel", image, "-initrd", initrd,
                        "-append", "console=ttyS0 quiet panic=-1 mitigations=off random.trust_cpu=on",
                        "-serial", "file:" + console, "-serial", "file:" + results]
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                       stderr=subprocess.STDOUT)
             try:
                 said = process.communicate(timeout=seconds)[0].decode(errors="replace").strip()
                 ended = "qemu ended with %d%s" % (process.returncode, ": " + said if said else "")

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
-"""infermeter on the kernels that its users have, each booted in an emulated machine: what it counts there, to the last call."""
+"""infermeter on the kernels that its users have, each in an emulated machine: what it counts there, to the last call."""
 import json
 
 from machine import Boot, Failure, Skip, busybox, file_system, need  # puts tests/live on the path

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
-/* A library of libtoyml's functions in C++: a call with a wrong number of columns leaves by exception, through a frame. */
+/* A library of libtoyml's functions in C++: a call with a wrong number of columns leaves by exception. */
 #include <stdexcept>
 #include <string>
 #include <vector>
