@@ -358,6 +358,26 @@ int on_pad(struct pt_regs *regs)
 	return 0;
 }
 
+/* A jump to another hook's function, on the same stack: that hook's entry opens the frame that counts. */
+SEC("uprobe")
+int on_handover(struct pt_regs *regs)
+{
+	__u64 cookie = bpf_get_attach_cookie(regs);
+	__u32 index = SITE_HOOK(cookie), tid = (__u32)bpf_get_current_pid_tgid();
+	struct hook *hook = bpf_map_lookup_elem(&hooks, &index);
+	struct thread *thread = bpf_map_lookup_elem(&threads, &tid);
+	int slot;
+
+	if (!hook || !hook->id || !thread)
+		return 0;
+	slot = find_frame(thread, hook, regs->sp, regs->bp, cookie);
+	if (slot < 0)
+		return 0;
+	thread->frames[slot & (FRAMES_MAX - 1)].flags = 0;
+	thread->open &= ~(1U << (slot & (FRAMES_MAX - 1)));
+	return 0;
+}
+
 /*
  * __cxa_begin_catch: the landing pad that calls it stands in a frame above everything that the exception
  * left. A frame of ours whose sp is at or below the catcher's is gone; one above it holds the catcher.

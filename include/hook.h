@@ -61,6 +61,7 @@ enum site_role {
 	SITE_EXIT,	/* pops it: a probe on an exit instruction */
 	SITE_RETURN,	/* pops it: a uretprobe */
 	SITE_PAD,	/* a landing pad of the function: it ends by exception */
+	SITE_HANDOVER,	/* drops it: a jump to the function of another hook, whose call it is from there on */
 	SITE_ROLES
 };
 

@@ -5,6 +5,7 @@
 
 #include <unistd.h>
 
+#include "plan/adapter_data.h"
 #include "plan/plan.h"
 
 static const char text[] = "runtime: toy\n"
@@ -235,6 +236,17 @@ static void missing_values(void)
 	CHECK(hook_of(c.plan, "run")->refused);
 	CHECK(strstr(hook_of(c.plan, "run")->why, "ends in a jump to another function"));
 	CHECK(!hook_of(c.plan, "throwing")->refused);
+	plan__free(c.plan);
+	/* Unless it is said whose call it is then. */
+	adapter_set__at(c.set, 0)->hooks[F_RUN].continues_in = "throwing";
+	c.plan = plan__new(c.set, &c.match, false);
+	CHECK(!hook_of(c.plan, "run")->refused);
+	CHECK(site_of(c.plan, hook_of(c.plan, "run"), SITE_HANDOVER));
+	plan__free(c.plan);
+	c.functions[F_THROWING].found = false;
+	c.plan = plan__new(c.set, &c.match, false);
+	CHECK_STR(hook_of(c.plan, "run")->why, "it goes on in 'throwing', which cannot be used");
+	CHECK(!site_of(c.plan, hook_of(c.plan, "run"), SITE_ENTRY));
 	plan__free(c.plan);
 	/* Nothing that counts calls. */
 	snprintf(c.functions[F_RUN].why, sizeof(c.functions[F_RUN].why), "gone");

@@ -32,7 +32,7 @@ static int print_libbpf(enum libbpf_print_level level, const char *format, va_li
 static void set_multi(struct infermeter *skeleton)
 {
 	struct bpf_program *programs[] = { skeleton->progs.on_entry, skeleton->progs.on_exit, skeleton->progs.on_pad,
-					   skeleton->progs.on_caught };
+					   skeleton->progs.on_handover, skeleton->progs.on_caught };
 
 	for (size_t i = 0; i < sizeof(programs) / sizeof(*programs); i++)
 		bpf_program__set_expected_attach_type(programs[i], BPF_TRACE_UPROBE_MULTI);

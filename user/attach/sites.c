@@ -62,6 +62,8 @@ static struct bpf_program *program_of(const struct programs *programs, const str
 		return skeleton->progs.on_exit;
 	case SITE_PAD:
 		return skeleton->progs.on_pad;
+	case SITE_HANDOVER:
+		return skeleton->progs.on_handover;
 	case SITE_ROLES:
 		break;
 	}
@@ -205,6 +207,7 @@ static int attach_hook(struct site_set *set, size_t hook, pid_t pid)
 		{ hook, SITE_EXIT, skeleton->progs.on_exit, NULL },
 		{ hook, SITE_RETURN, skeleton->progs.on_exit, NULL },
 		{ hook, SITE_PAD, skeleton->progs.on_pad, NULL },
+		{ hook, SITE_HANDOVER, skeleton->progs.on_handover, NULL },
 		{ hook, SITE_ENTRY, skeleton->progs.on_caught, NULL },
 		{ hook, SITE_ENTRY, skeleton->progs.on_entry, NULL },
 	};
@@ -405,17 +408,17 @@ int sites__end_by_exits(struct site_set *set, struct plan *plan, int fd)
 	set->plan = plan;
 	for (unsigned i = 0; i < before && !error; i++) {
 		const struct attached returns = *(struct attached *)utarray_eltptr(set->links, i);
-		const struct wanted exits = { returns.hook, SITE_EXIT, skeleton->progs.on_exit, old };
-		const struct wanted pads = { returns.hook, SITE_PAD, skeleton->progs.on_pad, old };
+		const struct wanted ends[] = {
+			{ returns.hook, SITE_EXIT, skeleton->progs.on_exit, old },
+			{ returns.hook, SITE_PAD, skeleton->progs.on_pad, old },
+			{ returns.hook, SITE_HANDOVER, skeleton->progs.on_handover, old },
+		};
 
 		if (returns.role != SITE_RETURN || has_returns_before(set, i))
 			continue;
-		if (set->programs->multi)
-			error = attach_multi(set, &exits, returns.pid, path)
-					?: attach_multi(set, &pads, returns.pid, path);
-		else
-			error = attach_single(set, &exits, returns.pid, path)
-					?: attach_single(set, &pads, returns.pid, path);
+		for (size_t j = 0; j < sizeof(ends) / sizeof(*ends) && !error; j++)
+			error = set->programs->multi ? attach_multi(set, &ends[j], returns.pid, path)
+						     : attach_single(set, &ends[j], returns.pid, path);
 	}
 	if (error) {
 		set->plan = old;

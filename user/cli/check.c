@@ -39,6 +39,8 @@ static const char *role_text(uint8_t role)
 		return "return (uretprobe)";
 	case SITE_PAD:
 		return "landing pad";
+	case SITE_HANDOVER:
+		return "goes on in another";
 	case SITE_ROLES:
 		break;
 	}

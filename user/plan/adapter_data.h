@@ -61,6 +61,7 @@ struct adapter_hook {
 	uint32_t group;		  /* calls of one group nest; its hooks know the same handles */
 	const char *when_maps;	  /* NULL: everywhere */
 	const char *fallback_for; /* the hook that this one replaces where that one is refused; NULL: none */
+	const char *continues_in; /* the hook whose call it is after a jump out of this one's function; NULL: none */
 	struct section entry, exit;
 	struct node *saves[SAVES_MAX]; /* what entry(…) in the exit section names, each once */
 	size_t n_saves;

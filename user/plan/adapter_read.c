@@ -103,7 +103,7 @@ void adapter_read__hook(struct tree *tree, struct adapter *adapter, struct adapt
 			struct function_query *query, tree_node *name, tree_node *node)
 {
 	static const char *const keys[] = { "means", "function",     "ends",  "exceptions", "optional", "group",
-					    "when",  "fallback_for", "entry", "exit",	    NULL };
+					    "when",  "fallback_for", "continues_in", "entry", "exit", NULL };
 	static const char *const ends[] = { "exits", "return", "entry", NULL };
 	static const char *const exceptions[] = { "caught", "pads", NULL };
 	const char *group = adapter->runtime;
@@ -135,6 +135,8 @@ void adapter_read__hook(struct tree *tree, struct adapter *adapter, struct adapt
 	read_when(tree, hook, tree__get(tree, node, "when"));
 	part = tree__get(tree, node, "fallback_for");
 	hook->fallback_for = part ? tree__text(tree, part, "a hook's name") : NULL;
+	part = tree__get(tree, node, "continues_in");
+	hook->continues_in = part ? tree__text(tree, part, "a hook's name") : NULL;
 	query->n_locators =
 		adapter_read__locators(tree, tree__need(tree, node, "function", "a hook"), &query->locators);
 	adapter_read__section(tree, adapter, &hook->entry, tree__get(tree, node, "entry"), "entry");
@@ -142,6 +144,31 @@ void adapter_read__hook(struct tree *tree, struct adapter *adapter, struct adapt
 	check_hook(tree, hook, node);
 	adapter_read__saves(tree, hook);
 	try_hook(tree, adapter, hook, query);
+}
+
+/* What a hook says of other hooks. */
+static void check_references(struct tree *tree, const struct adapter *adapter, size_t index)
+{
+	const struct adapter_hook *hook = &adapter->hooks[index];
+	const char *const words[] = { "fallback_for", "continues_in" };
+	const char *const wanted[] = { hook->fallback_for, hook->continues_in };
+	const char *names[HOOKS_OF_ADAPTER_MAX + 1], *near;
+	size_t n = adapter->n_hooks, j;
+
+	for (j = 0; j < n; j++)
+		names[j] = adapter->hooks[j].name;
+	names[n] = NULL;
+	for (size_t i = 0; i < 2; i++) {
+		for (j = 0; wanted[i] && j < n && (j == index || strcmp(names[j], wanted[i]) != 0); j++)
+			;
+		if (!wanted[i] || (j < n && (i || !adapter->hooks[j].fallback_for)))
+			continue;
+		near = expression__nearest(wanted[i], names);
+		tree__fail_at(tree, hook->line, hook->column, "'%s: %.60s' is no other hook%s%s%s%s", words[i],
+			      wanted[i], j < n ? " but a fallback itself" : "", near && j == n ? "; did you mean '" : "",
+			      near && j == n ? near : "", near && j == n ? "'?" : "");
+		return;
+	}
 }
 
 static void read_hooks(struct tree *tree, struct adapter *adapter, tree_node *hooks)
@@ -171,23 +198,8 @@ static void read_hooks(struct tree *tree, struct adapter *adapter, tree_node *ho
 	adapter->n_hooks = n;
 	adapter->query.functions = queries;
 	adapter->query.n_functions = n;
-	for (size_t i = 0; i < n; i++) {
-		const char *names[HOOKS_OF_ADAPTER_MAX + 1], *wanted = adapter->hooks[i].fallback_for, *near;
-		size_t j = 0;
-
-		for (; j < n; j++)
-			names[j] = adapter->hooks[j].name;
-		names[n] = NULL;
-		for (j = 0; wanted && j < n && (j == i || strcmp(names[j], wanted) != 0); j++)
-			;
-		if (!wanted || (j < n && !adapter->hooks[j].fallback_for))
-			continue;
-		near = expression__nearest(wanted, names);
-		tree__fail_at(tree, adapter->hooks[i].line, adapter->hooks[i].column,
-			      "'fallback_for: %.60s' is no other hook%s%s%s%s", wanted,
-			      j < n ? " but a fallback itself" : "", near && j == n ? "; did you mean '" : "",
-			      near && j == n ? near : "", near && j == n ? "'?" : "");
-	}
+	for (size_t i = 0; i < n && !tree->failed; i++)
+		check_references(tree, adapter, i);
 }
 
 static void read_fallbacks(struct tree *tree, struct adapter *adapter, tree_node *node)

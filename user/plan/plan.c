@@ -70,7 +70,7 @@ static bool plan_end(struct plan *plan, size_t index, const struct adapter_hook 
 		       from->ends == ENDS_RETURN ? " (a return probe is not safe in this process)" : "");
 		return false;
 	}
-	if (reads_tail_result(query, function)) {
+	if (!from->continues_in && reads_tail_result(query, function)) {
 		refuse(hook, "%s, but it ends in a jump to another function, so its result cannot be read at its exit",
 		       function->why);
 		return false;
@@ -78,7 +78,10 @@ static bool plan_end(struct plan *plan, size_t index, const struct adapter_hook 
 	for (size_t i = 0; i < function->n_exits; i++) {
 		const struct answer_exit *exit = &function->exits[i];
 
-		add_site(plan, index, exit->offset, SITE_EXIT, exit->frame, exit->frame_offset, exit->cost);
+		add_site(plan, index, exit->offset,
+			 exit->how == EXIT_TAIL && from->continues_in ? SITE_HANDOVER : SITE_EXIT, exit->frame,
+			 exit->frame_offset, exit->cost);
+		hook->hands_over |= exit->how == EXIT_TAIL && from->continues_in;
 		stepped += exit->cost == COST_STEPPED;
 	}
 	for (size_t i = 0; i < function->n_pads && from->pads; i++)
@@ -145,6 +148,22 @@ static void drop_fallbacks(struct plan *plan)
 			if (strcmp(plan->hooks[j].name, wanted) != 0 || plan->hooks[j].refused || hook->refused)
 				continue;
 			refuse(hook, "not needed: '%s' is there", wanted);
+			hook->n_sites = 0;
+		}
+	}
+}
+
+/* What goes on in a hook that is not there would be lost on the way. */
+static void drop_without_continuation(struct plan *plan)
+{
+	for (size_t i = 0; i < plan->n_hooks; i++) {
+		struct plan_hook *hook = &plan->hooks[i];
+		const char *wanted = plan->adapter->hooks[hook->function].continues_in;
+
+		for (size_t j = 0; hook->hands_over && j < plan->n_hooks; j++) {
+			if (strcmp(plan->hooks[j].name, wanted) != 0 || !plan->hooks[j].refused || hook->refused)
+				continue;
+			refuse(hook, "it goes on in '%s', which cannot be used", wanted);
 			hook->n_sites = 0;
 		}
 	}
@@ -227,6 +246,7 @@ struct plan *plan__new(const struct adapter_set *set, const struct answer_match 
 				plan_hook(plan, plan->n_hooks++, i, match, no_return_probes);
 	plan->fallbacks = adapter->fallbacks;
 	plan->n_fallbacks = adapter->n_fallbacks;
+	drop_without_continuation(plan);
 	drop_fallbacks(plan);
 	close_gaps(plan);
 	judge(plan);

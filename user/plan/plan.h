@@ -29,6 +29,7 @@ struct plan_hook {
 		when_maps; /* attach only to processes that map a module of this runtime ("any": of any runtime that has a
 				 * call hook); NULL: to every process, by inode. Owned by the adapter */
 	bool refused;	   /* no sites: why[] */
+	bool hands_over;   /* it has a jump to the function of another hook, whose call it is from there on */
 	char why[256];	   /* refused: why. Else how the function was found and how its calls end */
 	char unknown[256]; /* values that cannot be had in this file, and why; "" none */
 	size_t function;   /* index into answer_match.functions */
