@@ -359,7 +359,8 @@ static void apply_call(struct model *model, const struct wire_call *call)
 		handle->used_ns = call->header.time_ns;
 	if (process)
 		told.command = process->command;
-	if (model->options.call && !(told.load && outcome == CALL_IGNORED)) /* a step of a load that counts when it fails */
+	if (model->options.call &&
+	    !(told.load && outcome == CALL_IGNORED)) /* a step of a load that counts when it fails */
 		model->options.call(model->options.context, &told);
 	/* A load may be announced at its entry: one that failed left no handle. */
 	if (handle && told.load && (outcome == CALL_STATUS || outcome == CALL_UNWOUND))

@@ -102,8 +102,8 @@ static void try_hook(struct tree *tree, const struct adapter *adapter, const str
 void adapter_read__hook(struct tree *tree, struct adapter *adapter, struct adapter_hook *hook,
 			struct function_query *query, tree_node *name, tree_node *node)
 {
-	static const char *const keys[] = { "means", "function",     "ends",  "exceptions", "optional", "group",
-					    "when",  "fallback_for", "continues_in", "entry", "exit", NULL };
+	static const char *const keys[] = { "means", "function",     "ends",	     "exceptions", "optional", "group",
+					    "when",  "fallback_for", "continues_in", "entry",	   "exit",     NULL };
 	static const char *const ends[] = { "exits", "return", "entry", NULL };
 	static const char *const exceptions[] = { "caught", "pads", NULL };
 	const char *group = adapter->runtime;
@@ -165,8 +165,9 @@ static void check_references(struct tree *tree, const struct adapter *adapter, s
 			continue;
 		near = expression__nearest(wanted[i], names);
 		tree__fail_at(tree, hook->line, hook->column, "'%s: %.60s' is no other hook%s%s%s%s", words[i],
-			      wanted[i], j < n ? " but a fallback itself" : "", near && j == n ? "; did you mean '" : "",
-			      near && j == n ? near : "", near && j == n ? "'?" : "");
+			      wanted[i], j < n ? " but a fallback itself" : "",
+			      near && j == n ? "; did you mean '" : "", near && j == n ? near : "",
+			      near && j == n ? "'?" : "");
 		return;
 	}
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
-"""Small models, written byte by byte: ONNX graphs (protobuf) and a llama in GGUF. No package needed.
+"""Small models, written byte by byte: ONNX graphs (protobuf), llamas and a BERT in GGUF. No package needed.
 
-models.py FOLDER writes mlp.onnx, small.onnx, wide.onnx, reshape.onnx, broken.onnx, tiny.gguf and other.gguf there.
+models.py FOLDER writes them there: see write_all.
 """
 import os
 import random
@@ -33,9 +33,9 @@ def tensor(name, kind, dims, raw):
     return b"".join(number(1, d) for d in dims) + number(2, kind) + text(8, name) + text(9, raw)
 
 
-def value_info(name, dims):
+def value_info(name, dims, kind=FLOAT):
     shape = b"".join(text(1, text(2, d) if isinstance(d, str) else number(1, d)) for d in dims)
-    return text(1, name) + text(2, text(1, number(1, FLOAT) + text(2, shape)))
+    return text(1, name) + text(2, text(1, number(1, kind) + text(2, shape)))
 
 
 def node(kind, inputs, outputs):
@@ -73,9 +73,24 @@ def reshape(graph_name):
                 [value_info("y", [3, 4])])
 
 
+def identities(graph_name, *inputs):
+    """Each of the inputs (name, kind, dimensions) comes out again."""
+    return onnx(graph_name, [node("Identity", [name], ["out_" + name]) for name, _, _ in inputs], [],
+                [value_info(name, dims, kind) for name, kind, dims in inputs],
+                [value_info("out_" + name, dims, kind) for name, kind, dims in inputs])
+
+
 # GGUF
 
-U32, F32, STRING = 4, 6, 8
+U32, I32, F32, BOOL, STRING, ARRAY = 4, 5, 6, 7, 8, 9
+FORMATS = {U32: "<I", I32: "<i", F32: "<f", BOOL: "<?"}
+TOKENS = ["<unk>", "<s>", "</s>"] + ["<0x%02X>" % i for i in range(256)] + ["\u2581w%d" % i for i in range(41)]
+VOCABULARY = [  # of one that has words, for programs that take text
+    ("tokenizer.ggml.model", STRING, "llama"), ("tokenizer.ggml.tokens", ARRAY, (STRING, TOKENS)),
+    ("tokenizer.ggml.scores", ARRAY, (F32, [0.0] * len(TOKENS))),
+    ("tokenizer.ggml.token_type", ARRAY, (I32, [2, 3, 3] + [6] * 256 + [1] * 41)),
+    ("tokenizer.ggml.bos_token_id", U32, 1), ("tokenizer.ggml.eos_token_id", U32, 2),
+]
 
 
 def gguf_text(value):
@@ -83,35 +98,73 @@ def gguf_text(value):
     return struct.pack("<Q", len(data)) + data
 
 
-def gguf(name, width=64, layers=2, heads=4, inner=128, vocabulary=96, context=512, seed=7):
+def gguf_value(kind, value):
+    if kind == STRING:
+        return gguf_text(value)
+    if kind == ARRAY:
+        kind, items = value
+        return struct.pack("<IQ", kind, len(items)) + b"".join(gguf_value(kind, item) for item in items)
+    return struct.pack(FORMATS[kind], value)
+
+
+def gguf_file(meta, shapes, seed):
+    head = struct.pack("<4sIQQ", b"GGUF", 3, len(shapes), len(meta))
+    for key, kind, value in meta:
+        head += gguf_text(key) + struct.pack("<I", kind) + gguf_value(kind, value)
+    data = b""
+    for i, (name, dims) in enumerate(shapes):
+        n = 1
+        for d in dims:
+            n *= d
+        head += gguf_text(name) + struct.pack("<I%dQIQ" % len(dims), len(dims), *dims, 0, len(data))
+        data += struct.pack("<%df" % n, *([1.0] * n)) if name.endswith("norm.weight") else weights(seed + i, n, 0.1)
+        data += b"\0" * (-len(data) % 32)
+    return head + b"\0" * (-len(head) % 32) + data
+
+
+def layer_shapes(layers, shapes):
+    return [("blk.%d.%s" % (i, part), dims) for i in range(layers) for part, dims in shapes]
+
+
+def gguf(name, width=64, layers=2, heads=4, inner=128, vocabulary=96, context=512, seed=7, words=()):
+    if words:
+        vocabulary = len(TOKENS)
     meta = [
         ("general.architecture", STRING, "llama"), ("general.name", STRING, name),
         ("llama.context_length", U32, context), ("llama.embedding_length", U32, width),
         ("llama.block_count", U32, layers), ("llama.feed_forward_length", U32, inner),
         ("llama.attention.head_count", U32, heads), ("llama.attention.layer_norm_rms_epsilon", F32, 1e-5),
-        ("llama.rope.dimension_count", U32, width // heads), ("llama.vocab_size", U32, vocabulary),
-        ("tokenizer.ggml.model", STRING, "no_vocab"),
-    ]
+        ("llama.rope.dimension_count", U32, width // heads),
+    ] + (list(words) or [("tokenizer.ggml.model", STRING, "no_vocab")])
     shapes = [("token_embd.weight", [width, vocabulary]), ("output_norm.weight", [width]),
               ("output.weight", [width, vocabulary])]
-    for i in range(layers):
-        shapes += [("blk.%d.%s.weight" % (i, part), dims) for part, dims in (
-            ("attn_norm", [width]), ("attn_q", [width, width]), ("attn_k", [width, width]), ("attn_v", [width, width]),
-            ("attn_output", [width, width]), ("ffn_norm", [width]), ("ffn_gate", [width, inner]),
-            ("ffn_up", [width, inner]), ("ffn_down", [inner, width]))]
-    head = struct.pack("<4sIQQ", b"GGUF", 3, len(shapes), len(meta))
-    for key, kind, value in meta:
-        head += gguf_text(key) + struct.pack("<I", kind)
-        head += gguf_text(value) if kind == STRING else struct.pack("<I" if kind == U32 else "<f", value)
-    data = b""
-    for i, (name_, dims) in enumerate(shapes):
-        n = 1
-        for d in dims:
-            n *= d
-        head += gguf_text(name_) + struct.pack("<I%dQIQ" % len(dims), len(dims), *dims, 0, len(data))
-        data += struct.pack("<%df" % n, *([1.0] * n)) if name_.endswith("norm.weight") else weights(seed + i, n, 0.1)
-        data += b"\0" * (-len(data) % 32)
-    return head + b"\0" * (-len(head) % 32) + data
+    shapes += layer_shapes(layers, [
+        ("attn_norm.weight", [width]), ("attn_q.weight", [width, width]), ("attn_k.weight", [width, width]),
+        ("attn_v.weight", [width, width]), ("attn_output.weight", [width, width]), ("ffn_norm.weight", [width]),
+        ("ffn_gate.weight", [width, inner]), ("ffn_up.weight", [width, inner]), ("ffn_down.weight", [inner, width])])
+    return gguf_file(meta, shapes, seed)
+
+
+def gguf_bert(width=64, layers=2, heads=4, inner=128, context=512):
+    """Gives embeddings, and has no memory between calls."""
+    meta = [
+        ("general.architecture", STRING, "bert"), ("general.name", STRING, "tiny random bert"),
+        ("bert.context_length", U32, context), ("bert.embedding_length", U32, width),
+        ("bert.block_count", U32, layers), ("bert.feed_forward_length", U32, inner),
+        ("bert.attention.head_count", U32, heads), ("bert.attention.layer_norm_epsilon", F32, 1e-5),
+        ("bert.attention.causal", BOOL, False), ("bert.pooling_type", U32, 1),
+        ("tokenizer.ggml.token_type_count", U32, 2),
+    ] + VOCABULARY
+    shapes = [("token_embd.weight", [width, len(TOKENS)]), ("token_types.weight", [width, 2]),
+              ("position_embd.weight", [width, context]), ("token_embd_norm.weight", [width]),
+              ("token_embd_norm.bias", [width])]
+    parts = [("attn_q", width, width), ("attn_k", width, width), ("attn_v", width, width),
+             ("attn_output", width, width), ("ffn_up", width, inner), ("ffn_down", inner, width)]
+    shapes += layer_shapes(layers, [(name + end, dims) for name, here, there in parts
+                                    for end, dims in ((".weight", [here, there]), (".bias", [there]))] +
+                           [(name + end, [width]) for name in ("attn_output_norm", "layer_output_norm")
+                            for end in (".weight", ".bias")])
+    return gguf_file(meta, shapes, seed=3)
 
 
 def write_all(folder):
@@ -123,6 +176,16 @@ def write_all(folder):
         "broken.onnx": mlp("broken_graph", 16, 1)[:500],
         "tiny.gguf": gguf("tiny random llama"),
         "other.gguf": gguf("tiny random llama", seed=11),  # the same general.name: only the file tells them apart
+        "words.gguf": gguf("with words", words=VOCABULARY),
+        "bert.gguf": gguf_bert(),
+        "text.onnx": identities("text_graph", ("ids", INT64, ["n", "s"]), ("mask", INT64, ["n", "s"]),
+                                ("types", INT64, ["n", "s"])),
+        "voice.onnx": identities("voice_graph", ("input", FLOAT, ["n", "s"]), ("state", FLOAT, [2, "n", 8]),
+                                 ("rate", INT64, [])),
+        "cache.onnx": identities("cache_graph", ("past", FLOAT, ["n", 2, "p", 4]), ("ids", INT64, ["n", "s"]),
+                                 ("lengths", INT64, ["n"])),
+        "scalar.onnx": identities("scalar_graph", ("x", FLOAT, [])),
+        "deep.onnx": identities("deep_graph", ("x", FLOAT, ["n"] + [1] * 8)),
     }
     for name, data in files.items():
         path = os.path.join(folder, name)
