@@ -182,7 +182,7 @@ static int judge(const struct adapter_set *set, const struct answer *answer, con
 		return EXIT_FAILED;
 	}
 	if (!answer->n_matches) {
-		log_error("%s: no module of %s: none of the adapter's `module` conditions holds", options->module,
+		log_error("%s: no module of %s: none of the adapter's `modules` conditions holds", options->module,
 			  adapter__runtime(adapter_set__at(set, 0)));
 		return EXIT_FAILED;
 	}

@@ -2,6 +2,7 @@
 /* The command line: options, help, and what is said of mistakes. */
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -102,6 +103,10 @@ static int take_option(const struct verb *verb, struct cli_options *options, int
 			return wrong(verb, "--pid %s: not a process id", argument);
 		if (options->n_pids == CLI_PIDS_MAX)
 			return wrong(verb, "--pid %s: too many", argument);
+		if (kill((pid_t)number, 0) && errno == ESRCH) {
+			fprintf(stderr, "infermeter %s: there is no process %s\n", verb->name, argument);
+			return EXIT_FAILED;
+		}
 		options->pids[options->n_pids++] = (pid_t)number;
 		return 0;
 	case 'r':
@@ -146,8 +151,10 @@ static int take_option(const struct verb *verb, struct cli_options *options, int
 			return wrong(verb, "--log %s: the levels are error, warn, info, debug", argument);
 		log__set_level(level);
 		return 0;
+	case ':':
+		return wrong(verb, "%s needs a value", argument);
 	default:
-		return EXIT_USAGE; /* getopt has said why */
+		return wrong(verb, "there is no option `%s`", argument);
 	}
 }
 
@@ -170,7 +177,7 @@ static int run_verb(const struct verb *verb, int argc, char **argv)
 	struct cli_options options = { .listen = CLI_LISTEN };
 	struct option table[N_TEXTS + 1];
 	/* A command to run has options of its own: nothing behind the first word is ours. */
-	const char *letters = verb->max_arguments == SIZE_MAX ? "+h" : "h";
+	const char *letters = verb->max_arguments == SIZE_MAX ? "+:h" : ":h";
 	int letter;
 
 	allowed(verb, table);
@@ -181,7 +188,8 @@ static int run_verb(const struct verb *verb, int argc, char **argv)
 			print_verb(stdout, verb);
 			return EXIT_DONE;
 		}
-		error = take_option(verb, &options, letter, optarg);
+		/* One that getopt does not take is the last that it has read. */
+		error = take_option(verb, &options, letter, letter == ':' || letter == '?' ? argv[optind - 1] : optarg);
 		if (error)
 			return error;
 	}

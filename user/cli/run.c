@@ -57,7 +57,8 @@ static void become(const struct cli_options *options, int go, const sigset_t *ma
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
-static int report(struct run *run, const struct cli_options *options)
+/* started: whether the command ran at all. */
+static int report(struct run *run, const struct cli_options *options, bool started)
 {
 	struct snapshot *snapshot = agent__snapshot(run->session.agent);
 	struct terminal_options terminal = { .width = terminal__width(STDERR_FILENO) };
@@ -75,7 +76,10 @@ static int report(struct run *run, const struct cli_options *options)
 		fputs(json ? json : "{}\n", to);
 		free(json);
 	} else if (snapshot->n_models == 0) {
-		fputs("infermeter: no inference call was seen. `infermeter doctor` says what can be seen here\n", to);
+		if (started)
+			fputs("infermeter: no inference call was seen. `infermeter doctor` says what can be seen "
+			      "here\n",
+			      to);
 	} else {
 		terminal__models(snapshot, NULL, &terminal, &text);
 		terminal__losses(snapshot, &text);
@@ -162,7 +166,7 @@ int cli__run(const struct cli_options *options)
 		;
 	if (!code) {
 		agent__drain(run.session.agent);
-		report(&run, options);
+		report(&run, options, !WIFEXITED(status) || (WEXITSTATUS(status) != 126 && WEXITSTATUS(status) != 127));
 	}
 	if (run.session.loop) {
 		loop__remove(run.session.loop, run.ended);

@@ -134,7 +134,7 @@ def gguf(name, width=64, layers=2, heads=4, inner=128, vocabulary=96, context=51
         ("llama.context_length", U32, context), ("llama.embedding_length", U32, width),
         ("llama.block_count", U32, layers), ("llama.feed_forward_length", U32, inner),
         ("llama.attention.head_count", U32, heads), ("llama.attention.layer_norm_rms_epsilon", F32, 1e-5),
-        ("llama.rope.dimension_count", U32, width // heads),
+        ("llama.rope.dimension_count", U32, width // heads), ("llama.vocab_size", U32, vocabulary),
     ] + (list(words) or [("tokenizer.ggml.model", STRING, "no_vocab")])
     shapes = [("token_embd.weight", [width, vocabulary]), ("output_norm.weight", [width]),
               ("output.weight", [width, vocabulary])]
