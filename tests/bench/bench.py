@@ -126,7 +126,8 @@ def bench_probes(rounds, calls):
     tools = ["infermeter"]
     tools += ["funclatency"] if os.path.exists("/usr/sbin/funclatency") else []
     tools += ["bpftrace"] if shutil.which("bpftrace") else []
-    for function, text in (("endbr", "endbr64; push"), ("nop5", "nop of five bytes")):
+    for function, text in (("endbr", "endbr64; push"), ("nop5", "nop5 at entry"),
+                           ("nop5s", "nop5 at entry and exit")):
         cost = {tool: [] for tool in tools}
         for _ in range(rounds):
             off = with_tool("off", function, calls)

@@ -15,6 +15,7 @@ struct model {
 
 int bench_endbr(struct model *model, int rows);
 int bench_nop5(struct model *model, int rows);
+int bench_nop5s(struct model *model, int rows);
 
 static double now_ns(void)
 {
@@ -26,7 +27,10 @@ static double now_ns(void)
 
 int main(int argc, char **argv)
 {
-	int (*function)(struct model *, int) = argc > 1 && strcmp(argv[1], "nop5") == 0 ? bench_nop5 : bench_endbr;
+	const char *name = argc > 1 ? argv[1] : "endbr";
+	int (*function)(struct model *, int) = strcmp(name, "nop5") == 0    ? bench_nop5
+					       : strcmp(name, "nop5s") == 0 ? bench_nop5s
+									    : bench_endbr;
 	struct model model = { .name = "bench-model" };
 	char line[64];
 
