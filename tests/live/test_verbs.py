@@ -105,6 +105,32 @@ def saved_stream_replays_to_the_same():
 
 
 @frame.test
+def what_was_scraped_is_saved():
+    """An agent that is killed right after a scrape has left the same numbers in its file."""
+    frame.needs_root()
+    command = [environments.python("ort-newest"), SCRIPT, "--wait", "--calls", "30", *files("small.onnx")]
+    with tempfile.TemporaryDirectory() as folder, Workload(*command) as workload:
+        saved = os.path.join(folder, "saved")
+        workload.reach("before-load")
+        agent = Agent("--save", saved, pids=[workload.pid])
+        try:
+            agent.ready()
+            workload.go_on()
+            workload.reach("loaded")
+            agent.attached(workload.pid, ORT)
+            workload.go_on()
+            workload.reach("done")
+            metrics = agent.metrics()
+        finally:
+            agent.kill()
+            agent.errors.close()
+        workload.go_on()
+        result = workload.result()
+        compare(metrics, result, ORT)
+        Report(call("replay", "--json", saved).stdout).compare(result)
+
+
+@frame.test
 def whole_host_without_a_filter():
     """A process that begins after the agent is found by itself, and forgotten when it ends."""
     frame.needs_root()

@@ -74,6 +74,9 @@ void agent__drain(struct agent *agent)
 {
 	if (agent->programs)
 		programs__drain(agent->programs, take, agent);
+	if (agent->stream)
+		stream_writer__flush(
+			agent->stream); /* what was told to anybody is in the file, even if we are killed next */
 }
 
 static void on_ring(void *context, uint32_t events)
