@@ -58,6 +58,18 @@ def programs(ring):
     return found
 
 
+def offer_real_libraries():
+    """The unit tests look at real libraries too, where the live tests have fetched them before."""
+    cache = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "infermeter")
+    for variable, pattern in (("INFERMETER_ORT_MODULE", "ort-*/lib/python*/site-packages/onnxruntime/capi/"
+                                                        "onnxruntime_pybind11_state*.so"),
+                              ("INFERMETER_LLAMA_LIBRARY", "npm-*/node_modules/@node-llama-cpp/linux-x64/bins/*/"
+                                                           "libllama.v*.so")):
+        found = sorted(glob.glob(os.path.join(cache, pattern)))
+        if found:
+            os.environ.setdefault(variable, found[-1])
+
+
 def end(process):
     """Ends the program and what it started: all are in one process group."""
     try:
@@ -155,6 +167,7 @@ def main():
     rings["all"] = [["vm", "unit"], ["live"], ["torture"]]
     if len(sys.argv) < 2 or sys.argv[1] not in rings:
         sys.exit("usage: tests/run.py unit|live|torture|vm|all [WORD...]  (only programs with a WORD in their name)")
+    offer_real_libraries()
     report = Report()
     for together in rings[sys.argv[1]]:
         found = [p for ring in together for p in programs(ring)

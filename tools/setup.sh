@@ -9,7 +9,7 @@ BUILD='clang llvm make pkg-config bpftool libbpf-dev libelf-dev zlib1g-dev libya
 libzydis-dev libiberty-dev uthash-dev linux-libc-dev libc6-dev git'
 # OpenCV's wheel, which the OCR application imports, wants the libraries of a desktop.
 DEMO='python3 python3-venv ca-certificates libgl1 libxcb1'
-TESTS='gcc g++ clang-format clang-tidy cppcheck curl gdb prometheus util-linux procps qemu-system-x86'
+TESTS='gcc g++ bpftrace libbpf-tools clang-format clang-tidy cppcheck curl gdb prometheus util-linux procps qemu-system-x86'
 BACKPORTED='bpftool libbpf-dev'
 SOURCE=/etc/apt/sources.list.d/infermeter-setup-$$.sources
 
