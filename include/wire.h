@@ -93,7 +93,7 @@ struct wire_fact_hook {
 	__u32 hook;
 	__u16 means; /* enum hook_means */
 	__u16 spare;
-	char runtime[WIRE_TEXT_MAX]; /* NUL-terminated: onnxruntime */
+	char runtime[WIRE_TEXT_MAX]; /* NUL-terminated, as its adapter names it */
 	char name[WIRE_TEXT_MAX];    /* the hook's name in its adapter: run */
 	char version[WIRE_TEXT_MAX]; /* the module's version where known, else "" */
 	char module[WIRE_NAME_MAX];  /* base name of the file */
