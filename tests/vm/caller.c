@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
  * Calls models of libtoyml and of a library that throws, and counts: caller LIBRARY MODEL MODEL THROWING MODEL.
- * Without more it runs through; with a further argument it says "loaded" and "done" and waits for a line after each. Then it prints
- * what it did as JSON, as tests/live/agent.py compares it.
+ * Without more it runs through; with a further argument it says "mapped" (before it loads) and "done" and waits for a
+ * line after each. Then it prints what it did as JSON, as tests/live/agent.py compares it.
  */
 #include <dlfcn.h>
 #include <stdio.h>
@@ -104,10 +104,10 @@ int main(int argc, char **argv)
 		return 2;
 	open_library(argv[1], &toy);
 	open_library(argv[4], &throwing);
+	step(wait, "mapped");
 	models[0] = load(&toy, argv[2], &tallies[0]);
 	models[1] = load(&toy, argv[3], &tallies[1]);
 	models[2] = load(&throwing, argv[5], &tallies[2]);
-	step(wait, "loaded");
 	for (int i = 0; i < CALLS; i++) {
 		call(&toy, models[0], &tallies[0], 1 + i % ROWS_MAX, i % 5 == 4);
 		if (i % 2)

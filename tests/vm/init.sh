@@ -62,7 +62,7 @@ for kind in '' --single-probes; do
 	$CALLER wait </tmp/go >/tmp/calls 2>&1 &
 	caller=$!
 	exec 3>/tmp/go
-	until_true 300 said loaded || show not-loaded 1 /tmp/calls
+	until_true 300 said mapped || show not-mapped 1 /tmp/calls
 	until_true 300 attached || show not-attached 1 /tmp/targets
 	echo >&3
 	until_true 300 said done || show not-done 1 /tmp/calls

@@ -22,6 +22,10 @@ def boot(series):
             busybox()
             image = kernels.image(series)
             _boots[series] = Boot(image, file_system(), BOOT_SECONDS)
+            if _boots[series].why:
+                # About one emulated boot in twenty did not come to its end; why is not known. It is said, and tried once more.
+                print("  %s: the machine did not come to its end: %s" % (series, _boots[series].story()))
+                _boots[series] = Boot(image, file_system(), BOOT_SECONDS)
         except Skip as skip:
             _boots[series] = skip
     if isinstance(_boots[series], Skip):
@@ -47,7 +51,7 @@ def doctor(series):
             raise Failure("%s: present is %s; %s" % (name, row["present"], row.get("why", "")))
 
 
-def same_models(models, result, loads):
+def same_models(models, result):
     """The JSON of models says what the caller counted."""
     problems = []
 
@@ -69,7 +73,7 @@ def same_models(models, result, loads):
         same("%s batches" % name, row["batch_size"]["count"], sum(model["batches"].values()))
         same("%s largest batch" % name, row["batch_size"]["max"], max(map(int, model["batches"])))
         same("%s rows" % name, row["inferences"], rows)
-        same("%s loads" % name, (row["loads"], row["load_failures"]), (loads, 0))
+        same("%s loads" % name, (row["loads"], row["load_failures"]), (1, 0))
         same("%s in flight" % name, row["in_flight"], 0)
     for kind in ("events_lost", "events_invalid"):
         same(kind, sum(models["agent"][kind].values()), 0)
@@ -80,7 +84,7 @@ def same_models(models, result, loads):
 def run(series):
     """run, of a command that calls at once: every call from the first."""
     found = boot(series)
-    same_models(json.loads(found.text("run-models")), json.loads(found.text("run")), loads=1)
+    same_models(json.loads(found.text("run-models")), json.loads(found.text("run")))
 
 
 def serve(series, kind):
@@ -100,7 +104,7 @@ def serve(series, kind):
         wanted = [model["calls"] + model["failures"] + model["unwound"], model["failures"], model["unwound"], sizes]
         if got != wanted:
             raise Failure("%s: calls, failed, unwound and batches are %s, the caller counted %s" % (name, got, wanted))
-    same_models(json.loads(found.text("models" + kind)), result, loads=0)  # loaded before
+    same_models(json.loads(found.text("models" + kind)), result)
     found.text("serve" + kind)
 
 
