@@ -205,7 +205,8 @@ int on_entry(struct pt_regs *regs)
 	frame->means = hook->means;
 	frame->known = (__u8)state->known;
 	copy_values(frame->values, state->values);
-	copy_values(frame->saved, state->saved);
+	if (hook->flags & HOOK_SAVES)
+		copy_values(frame->saved, state->saved);
 	frame->flags = FRAME_OPEN;
 	thread->open |= 1U << (slot & (FRAMES_MAX - 1));
 	frame->start_ns = bpf_ktime_get_ns(); /* last: our own work is not the call's */
@@ -309,7 +310,12 @@ int on_exit(struct pt_regs *regs)
 			count_loss(LOSS_EXIT_UNMATCHED);
 		return 0;
 	}
-	slot = find_frame(thread, hook, regs->sp, regs->bp, cookie);
+	/* The common case, in place: one call is open, and it is this one. */
+	frame = &thread->frames[0];
+	slot = 0;
+	if (thread->open != 1 || frame->hook != hook->id || SITE_FRAME(cookie) != SITE_FRAME_SP ||
+	    frame->sp != regs->sp + (__u64)(__s64)SITE_OFFSET(cookie))
+		slot = find_frame(thread, hook, regs->sp, regs->bp, cookie);
 	if (slot < 0)
 		return 0;
 	frame = &thread->frames[slot & (FRAMES_MAX - 1)];
@@ -321,11 +327,12 @@ int on_exit(struct pt_regs *regs)
 	announced = frame->known & (1U << VALUE_HANDLE) && !(hook->flags & HOOK_NAME_AT_EXIT); /* at the entry */
 	if (hook->exit.length || hook->flags & HOOK_NAME_AT_EXIT) {
 		state = &thread->state;
-		fill_args(state, regs, frame->sp);
+		fill_result(state, regs);
 		state->base = frame->base;
 		state->known = frame->known;
 		copy_values(state->values, frame->values);
-		copy_values(state->saved, frame->saved);
+		if (hook->flags & HOOK_SAVES)
+			copy_values(state->saved, frame->saved);
 		evaluate(state, hook, hook->exit.start, hook->exit.length);
 		frame->known = (__u8)state->known;
 		copy_values(frame->values, state->values);
@@ -336,7 +343,7 @@ int on_exit(struct pt_regs *regs)
 	if (means == HOOK_CALL && !(frame->known & (1U << VALUE_HANDLE)))
 		count_loss(LOSS_NO_HANDLE);
 	if (means == HOOK_CALL || means == HOOK_LOAD)
-		emit_call(&thread->process, frame, now, 0);
+		emit_call(thread, frame, now, 0);
 	return 0;
 }
 

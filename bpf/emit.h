@@ -33,24 +33,30 @@ static __always_inline void submit(void *record)
 	bpf_ringbuf_submit(record, unread >= ring_fill_mark ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 }
 
-/* The end of a call. values: VALUES of them. */
-SEPARATE int emit_call(struct wire_process *process, struct frame *frame, __u64 now, __u32 flags)
+#define LOOK_EVERY 8 /* records of a thread: to ask how full the ring is costs as much as the rest of a record */
+
+/* The end of a call. */
+SEPARATE int emit_call(struct thread *thread, struct frame *frame, __u64 now, __u32 flags)
 {
 	struct wire_call *call;
 
-	if (!process || !frame)
+	if (!thread || !frame)
 		return 0;
 	call = reserve(sizeof(*call), LOSS_RING_FULL);
 	if (!call)
 		return 0;
-	fill_header(&call->header, frame->means == HOOK_LOAD ? WIRE_LOAD : WIRE_CALL, sizeof(*call), now, process);
+	fill_header(&call->header, frame->means == HOOK_LOAD ? WIRE_LOAD : WIRE_CALL, sizeof(*call), now,
+		    &thread->process);
 	call->duration_ns = now - frame->start_ns;
 	call->hook = frame->hook;
 	call->flags = (__u16)flags;
 	call->known = frame->known;
 	for (int i = 0; i < VALUES; i++)
 		call->values[i] = frame->values[i];
-	submit(call);
+	if (++thread->sent % LOOK_EVERY == 0)
+		submit(call);
+	else
+		bpf_ringbuf_submit(call, BPF_RB_NO_WAKEUP);
 	return 0;
 }
 

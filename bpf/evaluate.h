@@ -24,12 +24,34 @@ static long run_step(__u32 i, struct run *run)
 SEPARATE int evaluate(struct expr_state *state, struct hook *hook, __u32 start, __u32 length)
 {
 	struct run run = { .state = state, .hook = hook, .end = start + length };
+	__u32 taken = 0;
 
 	if (!state || !hook)
 		return 0;
 	expr__begin(state, start);
-	bpf_loop(EXPR_STEPS_MAX, run_step, &run, 0);
+	/* Values that are plain registers come first, and many programs are nothing else: no loop, no dispatch for them. */
+	for (; taken < VALUES; taken++) {
+		struct expr_op *op = &hook->ops[start & (EXPR_OPS_MAX - 1)];
+
+		if (start >= run.end)
+			return 0;
+		if (op->code != EXPR_OUT)
+			break;
+		state->pc = ++start;
+		if (expr__out(state, op)) {
+			state->pc = 0;
+			return 0;
+		}
+	}
+	bpf_loop(EXPR_STEPS_MAX - taken, run_step, &run, 0);
 	return 0;
+}
+
+/* What the exit's expressions may read of the machine: the result. */
+static __always_inline void fill_result(struct expr_state *state, struct pt_regs *regs)
+{
+	state->args[EXPR_AX] = regs->ax;
+	state->args[EXPR_DX] = regs->dx;
 }
 
 static __always_inline void fill_args(struct expr_state *state, struct pt_regs *regs, __u64 sp)

@@ -93,7 +93,7 @@ SEPARATE int close_frame(struct thread *thread, __u32 index, __u64 now, __u32 fl
 	thread->open &= ~(1U << index);
 	count_loss(flags & WIRE_ABANDONED ? LOSS_ABANDONED : LOSS_UNWOUND);
 	if (means == HOOK_CALL || means == HOOK_LOAD)
-		emit_call(&thread->process, frame, now, flags);
+		emit_call(thread, frame, now, flags);
 	return 0;
 }
 

@@ -58,7 +58,8 @@ enum expr_code {
 	EXPR_ON_FAULT, /* from now on a fault goes to imm (0: ends the program, so
 			 * operation 0 of the list cannot be a handler) */
 	EXPR_SAVE,     /* saved[dst] = cell[a] (entry only; elsewhere it does nothing) */
-	EXPR_OUT,      /* values[dst] = cell[a], known */
+	EXPR_OUT, /* values[dst] = cell[a], known; imm: 0, or EXPR_OUT_LOW(enum expr_width) for its low bits, or-ed with
+		   * EXPR_OUT_NONZERO: a zero faults */
 	EXPR_STRING, /* string = cell[b] bytes at cell[a]; faults unless printable (>= 0x20, != 0x7f), 1 <= cell[b] < 64 Ki.
 			 * Over EXPR_STRING_MAX bytes: the last EXPR_STRING_MAX, and truncated is set */
 	EXPR_CSTRING, /* string = the NUL-terminated bytes at cell[a]; rules as above, of strings over 4,080 bytes only those. Both
@@ -89,6 +90,9 @@ enum expr_arg {
 };
 
 enum expr_width { EXPR_U8, EXPR_U16, EXPR_U32, EXPR_U64, EXPR_S8, EXPR_S16, EXPR_S32, EXPR_WIDTHS };
+
+#define EXPR_OUT_LOW(width) (1 + (width))
+#define EXPR_OUT_NONZERO    0x100
 
 struct expr_op {
 	__u8 code, dst, a, b;

@@ -98,6 +98,20 @@ static inline __u64 expr__extend(__u64 value, __u8 width)
 	}
 }
 
+/* EXPR_OUT. Returns -1 if it is a zero that must be none. */
+static inline int expr__out(struct expr_state *s, const struct expr_op *op)
+{
+	__u64 value = s->cells[op->a & (EXPR_CELLS - 1)];
+
+	if (op->imm & 0xff)
+		value = expr__extend(value, (__u8)((op->imm & 0xff) - 1));
+	if ((op->imm & EXPR_OUT_NONZERO) && !value)
+		return -1;
+	s->values[op->dst & (EXPR_VALUES_MAX - 1)] = value;
+	s->known |= 1U << (op->dst & (EXPR_VALUES_MAX - 1));
+	return 0;
+}
+
 static inline int expr__load(struct expr_state *s, void *context, const struct expr_op *op, __u64 address)
 {
 	__u64 value = 0;
@@ -227,9 +241,9 @@ static inline int expr__step(struct expr_state *s, void *context, const struct e
 		s->saved[op->dst & (EXPR_SAVED_MAX - 1)] = a;
 		return 0;
 	case EXPR_OUT:
-		s->values[op->dst & (EXPR_VALUES_MAX - 1)] = a;
-		s->known |= 1U << (op->dst & (EXPR_VALUES_MAX - 1));
-		return 0;
+		if (expr__out(s, op))
+			goto fault;
+		return s->pc >= end; /* most programs end so: one step less */
 	case EXPR_STRING:
 		if (expr__take_string(s, context, a, b))
 			goto fault;

@@ -46,9 +46,9 @@ static void check_program(const struct hook *hook, const struct hook_program *pr
 		unsigned int end = (unsigned int)program->start + program->length;
 		int jumps = (op->code >= EXPR_JMP && op->code <= EXPR_JSLE) || op->code == EXPR_ON_FAULT;
 
-		/* No jump leaves its program, register 0 stays zero, and 0 is no fault handler. */
+		/* No jump goes beyond its program's end, register 0 stays zero, and 0 is no fault handler. */
 		if (op->code >= EXPR_CODES ||
-		    (jumps && ((unsigned int)op->imm < program->start || (unsigned int)op->imm >= end)))
+		    (jumps && ((unsigned int)op->imm < program->start || (unsigned int)op->imm > end)))
 			abort();
 		if (op->code == EXPR_ON_FAULT && op->imm == 0)
 			abort();

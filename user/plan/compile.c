@@ -28,13 +28,59 @@ static void note_missing(struct compiler *c, const char *what, bool required)
 		 why);
 }
 
+/* `x != 0` is as true as x. Fills the two copies where the value is of this kind. */
+static const struct value *as_truth(struct compiler *c, const struct value *value, struct value *copy,
+				    struct alternative *alternative)
+{
+	const struct node *node = value->n_alternatives == 1 ? value->alternatives[0].node : NULL;
+	uint64_t number = 1;
+
+	if (!node || value->alternatives[0].index || node->kind != NODE_CHAIN || node->b->op != COMPARE_NE ||
+	    node->b->b || compile__fold(c, node->b->a, &number) != 1 || number != 0)
+		return value;
+	*alternative = value->alternatives[0];
+	alternative->node = node->a;
+	*copy = *value;
+	copy->alternatives = alternative;
+	return copy;
+}
+
+/*
+ * Gives the value in the register. What was only moved or widened into it is taken from where it was. bare: nothing stands
+ * before it in its program, so that a zero that is none may end the program as a fault does.
+ */
+static int give_value(struct compiler *c, enum hook_value index, int reg, bool bare, int end)
+{
+	const struct expr_op *last = c->n_ops ? &c->hook->ops[c->n_ops - 1] : NULL;
+	bool nonzero = index == VALUE_HANDLE || index == VALUE_PARENT; /* 0 is no handle and no parent */
+	int imm = 0, err = 0;
+
+	if (nonzero && !bare)
+		err = compile__jump(c, NULL, EXPR_JEQ, reg, ZERO, end);
+	else if (last && c->last_place != c->n_ops && last->dst == reg &&
+		 (last->code == EXPR_MOV || last->code == EXPR_EXTEND)) {
+		imm = last->code == EXPR_EXTEND ? EXPR_OUT_LOW(last->b) : 0;
+		reg = last->a;
+		c->n_ops--;
+	}
+	if (nonzero && bare)
+		imm |= EXPR_OUT_NONZERO;
+	return err ? err : compile__emit(c, NULL, EXPR_OUT, index, reg, 0, imm);
+}
+
 /* Puts one value into the program. at_fail: where to go when it cannot be read; < 0: on with the next one. */
 static int compile_output(struct compiler *c, enum hook_value index, int at_fail)
 {
 	const struct value *value = c->section->values[index];
 	struct snapshot before = compile__snapshot(c);
+	bool bare = at_fail >= 0 && !compile__value_can_fault(value); /* the first of its program */
 	int end = at_fail >= 0 ? at_fail : compile__label(c), err = 0;
+	struct alternative alternative;
 	struct operand operand = { 0 };
+	struct value truth;
+
+	if (index == VALUE_FAILED || index == VALUE_IGNORED)
+		value = as_truth(c, value, &truth, &alternative);
 
 	c->missing[0] = '\0';
 	c->fail = end;
@@ -47,11 +93,8 @@ static int compile_output(struct compiler *c, enum hook_value index, int at_fail
 		c->visiting[c->n_visiting++] = "handle";
 	if (!err)
 		err = compile__value(c, value, operand.reg);
-	/* 0 is no handle and no parent. */
-	if (!err && (index == VALUE_HANDLE || index == VALUE_PARENT))
-		err = compile__jump(c, NULL, EXPR_JEQ, operand.reg, ZERO, end);
 	if (!err)
-		err = compile__emit(c, NULL, EXPR_OUT, index, operand.reg, 0, 0);
+		err = give_value(c, index, operand.reg, bare, end);
 	if (err == -ENOENT) {
 		compile__rollback(c, &before);
 		note_missing(c, value_names[index], index == VALUE_HANDLE);
@@ -119,6 +162,8 @@ static int compile_saves(struct compiler *c)
 	}
 	if (!err && c->uncertain)
 		err = compile__emit(c, NULL, EXPR_SAVE, (int)c->certain_slot, flags.reg, 0, 0);
+	if (!err && from->n_saves)
+		c->hook->flags |= HOOK_SAVES;
 	compile__unbind(c, &before);
 	return err;
 }
@@ -142,7 +187,6 @@ static int compile_program(struct compiler *c, const struct section *section, bo
 	compile__place(c, end);
 	if (err || c->n_ops == start)
 		return err;
-	err = compile__emit(c, NULL, EXPR_END, 0, 0, 0, 0);
 	program->start = (uint16_t)start;
 	program->length = (uint16_t)(c->n_ops - start);
 	return err;

@@ -78,7 +78,10 @@ void expression_text__op(const struct expr_op *op, char line[EXPRESSION_TEXT_LIN
 		snprintf(line, size, "saved[%u] = %s", op->dst, a);
 		return;
 	case EXPR_OUT:
-		snprintf(line, size, "%s is %s", op->dst < VALUES ? values[op->dst] : "?", a);
+		snprintf(line, size, "%s is %s%s%s%s", op->dst < VALUES ? values[op->dst] : "?", a,
+			 op->imm & 0xff ? ":" : "",
+			 op->imm & 0xff && (op->imm & 0xff) <= EXPR_WIDTHS ? widths[(op->imm & 0xff) - 1] : "",
+			 op->imm & EXPR_OUT_NONZERO ? ", not 0" : "");
 		return;
 	case EXPR_STRING:
 		snprintf(line, size, "string is %s bytes at %s", b, a);
