@@ -347,19 +347,26 @@ int on_exit(struct pt_regs *regs)
 	return 0;
 }
 
-/* The function's own landing pad: an exception leaves it. */
-SEC("uprobe")
-int on_pad(struct pt_regs *regs)
+/* The frame that the probed instruction belongs to, for probes that end it without an exit; -1: none. */
+static __always_inline int frame_here(struct pt_regs *regs, struct thread **thread)
 {
 	__u64 cookie = bpf_get_attach_cookie(regs);
 	__u32 index = SITE_HOOK(cookie), tid = (__u32)bpf_get_current_pid_tgid();
 	struct hook *hook = bpf_map_lookup_elem(&hooks, &index);
-	struct thread *thread = bpf_map_lookup_elem(&threads, &tid);
-	int slot;
 
-	if (!hook || !hook->id || !thread)
-		return 0;
-	slot = find_frame(thread, hook, regs->sp, regs->bp, cookie);
+	*thread = bpf_map_lookup_elem(&threads, &tid);
+	if (!hook || !hook->id || !*thread)
+		return -1;
+	return find_frame(*thread, hook, regs->sp, regs->bp, cookie);
+}
+
+/* The function's own landing pad: an exception leaves it. */
+SEC("uprobe")
+int on_pad(struct pt_regs *regs)
+{
+	struct thread *thread;
+	int slot = frame_here(regs, &thread);
+
 	if (slot >= 0)
 		close_frame(thread, slot, bpf_ktime_get_ns(), WIRE_UNWOUND);
 	return 0;
@@ -369,16 +376,10 @@ int on_pad(struct pt_regs *regs)
 SEC("uprobe")
 int on_handover(struct pt_regs *regs)
 {
-	__u64 cookie = bpf_get_attach_cookie(regs);
-	__u32 index = SITE_HOOK(cookie), tid = (__u32)bpf_get_current_pid_tgid();
-	struct hook *hook = bpf_map_lookup_elem(&hooks, &index);
-	struct thread *thread = bpf_map_lookup_elem(&threads, &tid);
-	int slot;
+	struct thread *thread;
+	int slot = frame_here(regs, &thread);
 
-	if (!hook || !hook->id || !thread)
-		return 0;
-	slot = find_frame(thread, hook, regs->sp, regs->bp, cookie);
-	if (slot < 0)
+	if (slot < 0 || !thread)
 		return 0;
 	thread->frames[slot & (FRAMES_MAX - 1)].flags = 0;
 	thread->open &= ~(1U << (slot & (FRAMES_MAX - 1)));
