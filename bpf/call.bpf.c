@@ -199,17 +199,15 @@ int on_entry(struct pt_regs *regs)
 	frame = &thread->frames[slot & (FRAMES_MAX - 1)];
 	frame->sp = sp;
 	frame->base = state->base;
-	frame->hook_index = index;
 	frame->hook = hook->id;
 	frame->group = hook->group;
 	frame->means = hook->means;
 	frame->known = (__u8)state->known;
 	copy_values(frame->values, state->values);
-	if (hook->flags & HOOK_SAVES)
-		copy_values(frame->saved, state->saved);
-	frame->flags = FRAME_OPEN;
-	thread->open |= 1U << (slot & (FRAMES_MAX - 1));
-	frame->start_ns = bpf_ktime_get_ns(); /* last: our own work is not the call's */
+	copy_values(frame->saved, state->saved);
+	frame->flags = 0;
+	frame->start_ns = bpf_ktime_get_ns(); /* late: our own work is not the call's */
+	thread->open |= 1U << (slot & (FRAMES_MAX - 1)); /* last: from here on user space looks at the frame */
 	return 0;
 }
 
@@ -310,16 +308,10 @@ int on_exit(struct pt_regs *regs)
 			count_loss(LOSS_EXIT_UNMATCHED);
 		return 0;
 	}
-	/* The common case, in place: one call is open, and it is this one. */
-	frame = &thread->frames[0];
-	slot = 0;
-	if (thread->open != 1 || frame->hook != hook->id || SITE_FRAME(cookie) != SITE_FRAME_SP ||
-	    frame->sp != regs->sp + (__u64)(__s64)SITE_OFFSET(cookie))
-		slot = find_frame(thread, hook, regs->sp, regs->bp, cookie);
+	slot = find_frame(thread, hook, regs->sp, regs->bp, cookie);
 	if (slot < 0)
 		return 0;
 	frame = &thread->frames[slot & (FRAMES_MAX - 1)];
-	frame->flags = 0;
 	thread->open &= ~(1U << (slot & (FRAMES_MAX - 1)));
 	if (thread->open)
 		close_inner(thread, frame->sp, now);
@@ -331,8 +323,7 @@ int on_exit(struct pt_regs *regs)
 		state->base = frame->base;
 		state->known = frame->known;
 		copy_values(state->values, frame->values);
-		if (hook->flags & HOOK_SAVES)
-			copy_values(state->saved, frame->saved);
+		copy_values(state->saved, frame->saved);
 		evaluate(state, hook, hook->exit.start, hook->exit.length);
 		frame->known = (__u8)state->known;
 		copy_values(frame->values, state->values);
@@ -381,7 +372,6 @@ int on_handover(struct pt_regs *regs)
 
 	if (slot < 0 || !thread)
 		return 0;
-	thread->frames[slot & (FRAMES_MAX - 1)].flags = 0;
 	thread->open &= ~(1U << (slot & (FRAMES_MAX - 1)));
 	return 0;
 }

@@ -89,7 +89,6 @@ SEPARATE int close_frame(struct thread *thread, __u32 index, __u64 now, __u32 fl
 	index &= FRAMES_MAX - 1;
 	frame = &thread->frames[index];
 	means = frame->means;
-	frame->flags = 0;
 	thread->open &= ~(1U << index);
 	count_loss(flags & WIRE_ABANDONED ? LOSS_ABANDONED : LOSS_UNWOUND);
 	if (means == HOOK_CALL || means == HOOK_LOAD)

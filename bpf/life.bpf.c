@@ -12,13 +12,11 @@ SEPARATE int end_thread(__u32 tid)
 		return 0;
 	UNROLLED
 	for (int i = 0; i < FRAMES_MAX; i++) {
-		struct frame *frame = &thread->frames[i];
-
 		/* A suspect frame had vanished long before the thread did. */
-		if (frame->flags & FRAME_SUSPECT)
-			close_frame(thread, i, now, WIRE_UNWOUND | WIRE_LATE);
-		else if (frame->flags & FRAME_OPEN)
-			close_frame(thread, i, now, WIRE_ABANDONED);
+		if (thread->open & (1U << i))
+			close_frame(thread, i, now,
+				    thread->frames[i].flags & FRAME_SUSPECT ? WIRE_UNWOUND | WIRE_LATE
+									    : WIRE_ABANDONED);
 	}
 	bpf_map_delete_elem(&threads, &tid);
 	return 0;

@@ -13,18 +13,16 @@
 #define HANDLES_MAX 65536
 
 enum frame_flags {
-	FRAME_OPEN = 1 << 0,
 	/* A call began above it on what may be another stack (a coroutine): it may have vanished. Its own exit, an entry
 	 * at its very place, or the end of the thread decides. It is not shown as in flight. */
-	FRAME_SUSPECT = 1 << 1,
+	FRAME_SUSPECT = 1 << 0,
 };
 
 struct frame {
 	__u64 sp; /* stack pointer at the function's first instruction: identifies the call */
 	__u64 start_ns;
-	__u64 base;	  /* load base of the module */
-	__u32 hook_index; /* in the map `hooks` */
-	__u32 hook;	  /* hook.id */
+	__u64 base; /* load base of the module */
+	__u32 hook; /* hook.id */
 	__u32 group;
 	__u16 means;
 	__u8 flags; /* enum frame_flags */

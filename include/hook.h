@@ -36,7 +36,6 @@ _Static_assert(VALUES <= EXPR_VALUES_MAX, "values fit");
 
 enum hook_flags {
 	HOOK_NAME_AT_EXIT = 1 << 0, /* the name program runs at the call's exit, over saved values; else at its entry */
-	HOOK_SAVES = 1 << 1,	    /* the entry program keeps values for the exit (EXPR_SAVE) */
 };
 
 /* Where a hook's program begins in ops[], and how many operations it has (0: none). */

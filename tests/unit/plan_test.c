@@ -154,7 +154,7 @@ static void all_found(void)
 	load = hook_of(c.plan, "load");
 	CHECK_INT(load->n_sites, 2);
 	CHECK_INT(site_of(c.plan, load, SITE_RETURN)->offset, 0x4004);
-	CHECK_INT(load->code.flags, HOOK_NAME_AT_EXIT | HOOK_SAVES);
+	CHECK_INT(load->code.flags, HOOK_NAME_AT_EXIT);
 	CHECK_INT(load->code.group, run->code.group); /* handles are one per group */
 	free_hook = hook_of(c.plan, "free");
 	CHECK_INT(free_hook->n_sites, 1);

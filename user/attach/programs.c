@@ -150,7 +150,7 @@ void programs__each_frame(const struct programs *programs, frame_fn *fn, void *c
 		tid = next;
 		if (bpf_map_lookup_elem(fd, &tid, &thread) == 0) {
 			for (int i = 0; i < FRAMES_MAX; i++) {
-				if (thread.frames[i].flags == FRAME_OPEN)
+				if (thread.open & 1U << i && !(thread.frames[i].flags & FRAME_SUSPECT))
 					fn(context, tid, &thread.process, &thread.frames[i]);
 			}
 		}

@@ -162,8 +162,6 @@ static int compile_saves(struct compiler *c)
 	}
 	if (!err && c->uncertain)
 		err = compile__emit(c, NULL, EXPR_SAVE, (int)c->certain_slot, flags.reg, 0, 0);
-	if (!err && from->n_saves)
-		c->hook->flags |= HOOK_SAVES;
 	compile__unbind(c, &before);
 	return err;
 }
