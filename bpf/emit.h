@@ -33,8 +33,6 @@ static __always_inline void submit(void *record)
 	bpf_ringbuf_submit(record, unread >= ring_fill_mark ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 }
 
-#define LOOK_EVERY 8 /* records of a thread: to ask how full the ring is costs as much as the rest of a record */
-
 /* The end of a call. */
 SEPARATE int emit_call(struct thread *thread, struct frame *frame, __u64 now, __u32 flags)
 {
@@ -53,10 +51,7 @@ SEPARATE int emit_call(struct thread *thread, struct frame *frame, __u64 now, __
 	call->known = frame->known;
 	for (int i = 0; i < VALUES; i++)
 		call->values[i] = frame->values[i];
-	if (++thread->sent % LOOK_EVERY == 0)
-		submit(call);
-	else
-		bpf_ringbuf_submit(call, BPF_RB_NO_WAKEUP);
+	submit(call);
 	return 0;
 }
 

@@ -141,7 +141,7 @@ static inline int expr__load(struct expr_state *s, void *context, const struct e
 	return 0;
 }
 
-/* One operation. Returns 0 to go on, 1 when the program has ended. length: operations of the program that begins at ops[start]. */
+/* One operation. Returns 0 to go on, 1 when the program has ended. end: the position behind the program's last operation. */
 static inline int expr__step(struct expr_state *s, void *context, const struct expr_op *ops, __u32 end)
 {
 	__u32 pc = s->pc;

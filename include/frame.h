@@ -38,8 +38,6 @@ struct thread {
 	__u32 seen_group; /* the handle that was seen last, which need not be looked up again … */
 	__u64 seen_handle;
 	__u64 seen_epoch; /* … while no handle of any process was made or freed */
-	__u32 sent;	  /* records of calls */
-	__u32 spare;
 	struct frame frames[FRAMES_MAX];
 	struct expr_state
 		state; /* scratch of a run: a per-CPU one could be taken by another task in the middle of ours */
